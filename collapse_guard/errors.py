@@ -1,0 +1,54 @@
+"""Every error of collapse-guard: what was expected, what came, what to do.
+
+One base, so that a pipeline needs one ``except``; each child is also the builtin that a caller would catch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class CollapseGuardError(Exception):
+    """The base of every error that collapse-guard raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the message as written (``KeyError`` would print its ``repr``)."""
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidInputError(CollapseGuardError, ValueError):
+    """Rows, vectors or options that cannot be measured."""
+
+
+class ColumnNotFoundError(InvalidInputError, KeyError):
+    """A column that the data does not have."""
+
+    @classmethod
+    def among(cls, missing: Iterable[str], available: Iterable[str]) -> ColumnNotFoundError:
+        """Build the message from what was asked for and what is there."""
+        wanted, there = ", ".join(map(repr, missing)), ", ".join(map(repr, available))
+        return cls(f"expected column {wanted}; the data has {there or 'no columns'}. Name one of those with `column`.")
+
+
+class InsufficientDataError(InvalidInputError):
+    """Too few rows for the question asked."""
+
+
+class IncompatibleError(CollapseGuardError, ValueError):
+    """Two things that cannot be compared: other dimension, other embedder, other frame."""
+
+
+class EmbedderError(CollapseGuardError, RuntimeError):
+    """A model that cannot be loaded, or that is not the one it should be."""
+
+
+class BaselineNotFoundError(CollapseGuardError, KeyError):
+    """No baseline of that name or digest in the store."""
+
+
+class CorruptBaselineError(CollapseGuardError, ValueError):
+    """A baseline whose bytes are not the bytes that were frozen."""
+
+
+class StoreError(CollapseGuardError, OSError):
+    """The store cannot be read or written."""

@@ -1,0 +1,107 @@
+"""The one door by which arrays enter: shape, type, finite values, unit length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import IncompatibleError, InvalidInputError
+
+Vectors: TypeAlias = npt.NDArray[np.float32]
+"""``(n, d)``: n rows, d dimensions."""
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Counts: TypeAlias = npt.NDArray[np.int64]
+Keys: TypeAlias = npt.NDArray[np.uint64]
+"""64-bit hashes."""
+
+
+def as_matrix(values: Sequence[Any] | npt.NDArray[Any], *, dimension: int | None = None) -> Vectors:
+    """Return ``values`` as a finite ``(n, d)`` float32 matrix.
+
+    Parameters
+    ----------
+    values : sequence of n equally long number sequences, or an ``(n, d)`` array
+    dimension : the d that is expected, if one is
+
+    Raises
+    ------
+    InvalidInputError
+        Ragged rows, rows that are no numbers, a dimension of 0, NaN or infinity.
+    IncompatibleError
+        A dimension other than ``dimension``.
+
+    Examples
+    --------
+    >>> as_matrix([[3, 4], [0, 1]]).shape
+    (2, 2)
+    """
+    matrix = _stacked(values)
+    if matrix.ndim != 2 or matrix.shape[1] == 0:
+        msg = f"expected rows that are vectors of one length, got an array of shape {matrix.shape}. Store a list of numbers in each row."
+        raise InvalidInputError(msg)
+    if dimension is not None and matrix.shape[1] != dimension:
+        msg = (
+            f"expected vectors of dimension {dimension}, got {matrix.shape[1]}. "
+            "The batch was made by another model than the baseline: encode it with the same one, or choose another baseline."
+        )
+        raise IncompatibleError(msg)
+    broken = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if broken.size:
+        msg = (
+            f"expected finite numbers, got NaN or infinity in {broken.size:,} of {len(matrix):,} vectors "
+            f"(the first is row {broken[0]:,} of its chunk). Drop or re-encode those rows."
+        )
+        raise InvalidInputError(msg)
+    return matrix
+
+
+def unit(matrix: Vectors) -> Vectors:
+    """Return ``matrix`` with every row scaled to Euclidean length 1.
+
+    Raises
+    ------
+    InvalidInputError
+        A row of length zero, which has no direction.
+
+    Examples
+    --------
+    >>> unit(as_matrix([[3, 4]])).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
+    lengths = np.linalg.norm(matrix.astype(np.float64), axis=1)
+    zero = np.flatnonzero(lengths == 0)
+    if zero.size:
+        msg = (
+            f"expected vectors with a direction, got {zero.size:,} of {len(matrix):,} that are all zero "
+            f"(the first is row {zero[0]:,} of its chunk). Drop those rows, or mend the encoder that made them."
+        )
+        raise InvalidInputError(msg)
+    return (matrix / lengths[:, None]).astype(np.float32)
+
+
+def _stacked(values: Sequence[Any] | npt.NDArray[Any]) -> Vectors:
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return np.ascontiguousarray(values, dtype=np.float32)
+    try:
+        rows = [np.asarray(row, dtype=np.float32) for row in values]
+    except (TypeError, ValueError) as error:
+        msg = f"expected vectors of numbers, got {_first_odd(values)!r}. Choose a column that holds lists of numbers."
+        raise InvalidInputError(msg) from error
+    shapes = {row.shape for row in rows}
+    if len(shapes) > 1:
+        msg = f"expected vectors of one length, got lengths {sorted(shape[0] if shape else 0 for shape in shapes)[:5]}. Encode every row with one model."
+        raise InvalidInputError(msg)
+    return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
+
+
+def _first_odd(values: Sequence[Any] | npt.NDArray[Any]) -> Any:  # noqa: ANN401 - a user's value can be anything
+    for value in values:
+        try:
+            np.asarray(value, dtype=np.float32)
+        except (TypeError, ValueError):
+            return value
+    return None
