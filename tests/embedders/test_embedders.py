@@ -1,0 +1,140 @@
+"""Embedders: the right weights, every distinct text once, long texts read or counted, other models refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import collapse_guard as cg
+from collapse_guard.embedders import sentence
+from collapse_guard.embedders.columns import NumericEmbedder
+from collapse_guard.embedders.distinct import DistinctEmbedder
+from collapse_guard.embedders.embedder import Encoded
+from collapse_guard.embedders.sentence import SentenceEmbedder
+from collapse_guard.embedders.static import StaticEmbedder, cached_static
+from collapse_guard.errors import EmbedderError, IncompatibleError
+from tests.conftest import sentences
+
+
+@pytest.fixture(scope="module")
+def minilm() -> SentenceEmbedder:
+    """Return the transformer, loaded once."""
+    return SentenceEmbedder("minilm")
+
+
+@pytest.fixture(scope="module")
+def static() -> StaticEmbedder:
+    """Return the static table, distilled or from the cache."""
+    return cached_static()
+
+
+@pytest.mark.parametrize("name", ["minilm", "static"])
+def test_meaning_is_kept(name: str, request: pytest.FixtureRequest) -> None:
+    """Unit vectors, and a paraphrase lies nearer than another subject."""
+    embedder = request.getfixturevalue(name)
+    vectors = embedder.encode(["a cat sleeps on the sofa", "the kitten naps on a couch", "interest rates rose in March"]).vectors
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+
+
+def test_the_transformer_agrees_with_the_library(minilm: SentenceEmbedder) -> None:
+    """The vectors are those of sentence-transformers itself."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = sentence._offline_minilm()
+    own = SentenceTransformer(str(folder), device="cpu").encode(["a cat"], normalize_embeddings=True)
+    np.testing.assert_allclose(minilm.encode(["a cat"]).vectors, own, atol=1e-5)
+
+
+def test_forged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package's weights must be the official ones, by their hash."""
+    monkeypatch.setattr(sentence, "_MINILM_SHA256", "0" * 64)
+    with pytest.raises(EmbedderError, match="expected the official weights"):
+        SentenceEmbedder("minilm")
+
+
+def test_unknown_models_are_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that cannot be loaded says how to work without a network."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EmbedderError, match="offline"):
+        SentenceEmbedder("no/such-model")
+
+
+def test_long_texts_are_counted_or_read(minilm: SentenceEmbedder, static: StaticEmbedder) -> None:
+    """The transformer cuts and counts; the static table reads to the end."""
+    long = "cat " * 2000
+    assert minilm.encode(["short", long]).truncated.tolist() == [False, True]
+    encoded = static.encode([long, long + "parliament " * 2000])
+    assert not encoded.truncated.any()
+    assert encoded.vectors[0] @ encoded.vectors[1] < 0.95
+
+
+def test_texts_without_known_words_have_a_place(static: StaticEmbedder) -> None:
+    """Emoji alone are no zero vector."""
+    np.testing.assert_allclose(np.linalg.norm(static.encode(["🦄🦄"]).vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_each_distinct_text_is_encoded_once() -> None:
+    """Copies, within a chunk and over chunks, cost nothing."""
+
+    class Counting:
+        kind, identity, dimension = "test", "test", 2
+        seen: list[str] = []  # noqa: RUF012 - the test reads it
+
+        def encode(self, values: Sequence[str]) -> Encoded:
+            self.seen.extend(values)
+            return Encoded(np.array([[len(value), 1] for value in values], dtype=np.float32), np.zeros(len(values), dtype=bool))
+
+    embedder = DistinctEmbedder(Counting())
+    first = embedder.encode(["a", "bb", "a"])
+    second = embedder.encode(["bb", "ccc"])
+    assert Counting.seen == ["a", "bb", "ccc"]
+    assert first.vectors[:, 0].tolist() == [1, 2, 1]
+    assert second.vectors[:, 0].tolist() == [2, 3]
+
+
+def test_numeric_columns_are_scaled_robustly() -> None:
+    """Medians go to zero, the interquartile range to about one, a wild value to a few."""
+    rows = np.random.default_rng(0).standard_normal((1000, 2)) * [1, 1e6]
+    scaled = NumericEmbedder.fit(rows).encode(np.vstack([rows, [[1e9, 0]]])).vectors
+    np.testing.assert_allclose(np.median(scaled, axis=0), 0, atol=0.01)
+    assert scaled.max() < 25
+
+
+def test_another_model_is_refused_and_both_are_named(
+    tmp_path: Path, minilm: SentenceEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A baseline frozen with one model does not measure with another."""
+    with pytest.warns(UserWarning, match="only large losses"):
+        baseline = cg.freeze(pd.DataFrame({"text": sentences(400, 0)}), "text", "model", store=tmp_path, embedder="minilm")
+    monkeypatch.setattr(SentenceEmbedder, "identity", "sentence:other@0000")
+    with pytest.raises(IncompatibleError, match=r"sentence:sentence-transformers/all-MiniLM-L6-v2@.*sentence:other@0000"):
+        cg.check(pd.DataFrame({"text": sentences(500, 1)}), cg.Store(tmp_path).load(baseline.reference))
+    assert minilm.dimension == 384
+
+
+CHECK = """
+import sys, pandas as pd
+import collapse_guard as cg
+print(cg.check(pd.read_csv(sys.argv[1]), "private", store=sys.argv[2]).outcome)
+assert "torch" not in sys.modules, "torch"
+assert "sentence_transformers" not in sys.modules, "sentence_transformers"
+assert "great_expectations" not in sys.modules, "great_expectations"
+"""
+
+
+def test_a_static_check_needs_no_torch(private_store: tuple[list[str], Path], tmp_path: Path) -> None:
+    """The table is inside the baseline: a check loads neither torch nor the model's library."""
+    path = tmp_path / "batch.csv"
+    pd.DataFrame({"text": sentences(500, 1)}).to_csv(path, index=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, str(path), str(private_store[1])], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "open", done.stderr
+    assert done.returncode == 0, done.stderr
