@@ -1,0 +1,116 @@
+"""Chunks of a column, whatever the source: nulls counted and left out, values ready to be embedded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collapse_guard.engines.files import file_batches
+from collapse_guard.engines.frames import frame_batches
+from collapse_guard.errors import InvalidInputError
+
+Kind = Literal["text", "vectors", "numeric"]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Values of one chunk, nulls left out and counted.
+
+    Attributes
+    ----------
+    kind : what the values are
+    values : texts, or an ``(n, d)`` array, or lists of numbers
+    nulls : rows that had no value; a text of blanks alone is none
+    """
+
+    kind: Kind
+    values: Any
+    nulls: int
+
+
+def chunks(source: Any, columns: Sequence[str], *, kind: Kind | None = None) -> Iterator[Chunk]:  # noqa: ANN401 - any source
+    """Yield the chunks of ``columns`` of a path or data frame.
+
+    Parameters
+    ----------
+    kind : what the column must be; by its type if left out
+
+    Raises
+    ------
+    InvalidInputError
+        A source that cannot be read, or a column of a type that cannot be embedded.
+    """
+    if isinstance(source, str | Path):
+        text = kind == "text" or (kind is None and len(columns) == 1)
+        batches = file_batches(source, columns, as_text=text)
+    else:
+        batches = frame_batches(source, columns)
+    for batch in batches:
+        found = kind or _kind(batch, columns)
+        yield _numbers(batch, columns) if found == "numeric" else _values(batch.column(0), columns[0], found)
+
+
+def _kind(batch: pa.RecordBatch, columns: Sequence[str]) -> Kind:
+    kinds = [batch.schema.field(column).type for column in columns]
+    if len(kinds) > 1:
+        return "numeric"
+    if _is_list(kinds[0]):
+        return "vectors"
+    if _is_text(kinds[0]) or pa.types.is_null(kinds[0]):
+        return "text"
+    msg = (
+        f"expected a column of texts or of vectors, got {columns[0]!r} of type {kinds[0]}. Name a text column, a column of "
+        "lists of numbers, or several numeric columns."
+    )
+    raise InvalidInputError(msg)
+
+
+def _values(array: pa.Array, column: str, kind: Kind) -> Chunk:
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not pa.types.is_null(array.type) and not (_is_list(array.type) if kind == "vectors" else _is_text(array.type)):
+        msg = f"expected {'lists of numbers' if kind == 'vectors' else 'texts'} in column {column!r}, got {array.type}. Name another column, or convert it."
+        raise InvalidInputError(msg)
+    present = array.drop_null()
+    if kind == "text" and len(present):
+        present = present.filter(pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(present)), 0))
+    values = _stacked(present) if kind == "vectors" and len(present) else present.to_pylist()
+    return Chunk(kind, values, len(array) - len(present))
+
+
+def _stacked(array: pa.Array) -> Any:  # noqa: ANN401 - a matrix, or lists
+    """Return equally long lists as one matrix without going through Python objects; others as they are, for the error."""
+    lengths = pc.unique(pc.list_value_length(array)).to_pylist()
+    if len(lengths) != 1 or not lengths[0] or not pa.types.is_floating(array.type.value_type):
+        return array.to_pylist()
+    return array.flatten().to_numpy(zero_copy_only=False).reshape(-1, lengths[0])
+
+
+def _numbers(batch: pa.RecordBatch, columns: Sequence[str]) -> Chunk:
+    for column in columns:
+        kind = batch.schema.field(column).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+            msg = f"expected numbers in column {column!r}, got {kind}. Name numeric columns only."
+            raise InvalidInputError(msg)
+    present = batch
+    for column in columns:
+        present = present.filter(pc.is_valid(present.column(column)))
+    matrix = [present.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False) for column in columns]
+    return Chunk("numeric", np.stack(matrix, axis=1), len(batch) - len(present))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_string_view(inner))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_list_view(kind)
+    )
