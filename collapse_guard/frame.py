@@ -1,0 +1,217 @@
+"""Gold's geometry, against which every batch is measured.
+
+The frame is built once, at freeze, from the *reference* part of gold, and never changes. Locating a row in it gives
+everything that the sketches need: its cell, its distance to the cell's centre, its distance to gold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.vectors import Floats, Vectors
+
+if TYPE_CHECKING:
+    import faiss
+
+NEIGHBOUR = 5
+"""Distance to gold is the distance to this many-th nearest reference row (Kynkäänniemi et al. 2019 use 3 to 5)."""
+
+EDGE_SHARES = np.concatenate([np.linspace(0.05, 0.95, 19), [0.99, 0.995]])
+"""The shares of healthy rows that lie closer to gold than each edge of the distance histogram."""
+
+ROWS_PER_CELL = 25
+CELLS = (8, 512)
+"""Fewest and most cells; between them, one for every ``ROWS_PER_CELL`` reference rows."""
+
+REFERENCE_CAP = 20_000
+"""Most reference rows kept for neighbour search: 20 MB at 256 dimensions."""
+
+FREQUENCIES = 256
+CODE_BITS = 14
+
+_NEAR_ZERO = 1e-6
+
+
+@dataclass(frozen=True)
+class Located:
+    """``n`` rows as the frame sees them.
+
+    Attributes
+    ----------
+    vectors : ``(n, d)`` float32
+    cell : ``(n,)``, the nearest cell, or the number of cells for a row off gold's manifold
+    log_radius : ``(n,)``, log of the squared distance to the cell's centre over that cell's own mean
+    distance_bin : ``(n,)``, bin of the distance to gold among the frame's edges
+    """
+
+    vectors: Vectors
+    cell: npt.NDArray[np.int64]
+    log_radius: Floats
+    distance_bin: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def take(self, index: npt.NDArray[Any] | slice) -> Located:
+        """Return the rows of ``index``."""
+        return Located(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Cells, radii, distances and random features of the reference rows.
+
+    Attributes
+    ----------
+    reference : ``(r, d)`` float32, the reference rows
+    centres : ``(k, d)`` float32, k-means centres of them
+    scales : ``(k,)``, mean squared distance of a cell's reference rows to its centre
+    edges : ``(e,)``, distances to gold at which ``EDGE_SHARES`` of the calibration rows lie closer
+    frequencies : ``(d, f)`` float32, for the random Fourier features of a Gaussian kernel
+    hyperplanes : ``(d, b)`` float32, for the fine cells
+    """
+
+    reference: Vectors
+    centres: Vectors
+    scales: Floats
+    edges: Floats
+    frequencies: Vectors
+    hyperplanes: Vectors
+
+    @property
+    def dimension(self) -> int:
+        """The d of the vectors."""
+        return int(self.reference.shape[1])
+
+    @property
+    def cells(self) -> int:
+        """The number of cells, the one for rows off gold's manifold not counted."""
+        return len(self.centres)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the frame's bytes: only profiles of one frame can be added or compared."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.to_arrays().items()):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
+    def locate(self, vectors: Vectors) -> Located:
+        """Return where each row of ``vectors``, ``(n, d)``, lies."""
+        squared, cell = _search(self._cell_index, vectors, 1)
+        log_radius = np.log(np.maximum(squared[:, 0] / self.scales[cell[:, 0]], _NEAR_ZERO))
+        distance_bin = np.searchsorted(self.edges, self.distances(vectors), side="left")
+        off = distance_bin == len(self.edges)
+        return Located(vectors, np.where(off, self.cells, cell[:, 0]), log_radius, distance_bin)
+
+    def distances(self, vectors: Vectors) -> Floats:
+        """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row."""
+        squared, _ = _search(self._reference_index, vectors, min(NEIGHBOUR, len(self.reference)))
+        return np.sqrt(squared[:, -1])
+
+    def features(self, vectors: Vectors) -> Vectors:
+        """Return ``(n, 2f)`` random Fourier features, whose inner products approach the Gaussian kernel.
+
+        Rahimi & Recht, NIPS 2007. The bandwidth is the median distance between reference rows.
+        """
+        phase = vectors @ self.frequencies
+        return np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * np.float32(self.frequencies.shape[1] ** -0.5)
+
+    def codes(self, vectors: Vectors) -> npt.NDArray[np.uint64]:
+        """Return ``(n,)`` fine cells: on which side of each random hyperplane a row lies (Charikar, STOC 2002)."""
+        bits = (vectors - self.reference.mean(axis=0)) @ self.hyperplanes > 0
+        return bits.astype(np.uint64) @ (np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the stored arrays by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Frame:
+        """Rebuild a frame from :meth:`to_arrays`."""
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+    @cached_property
+    def _cell_index(self) -> faiss.IndexFlatL2:
+        return _index(self.centres)
+
+    @cached_property
+    def _reference_index(self) -> faiss.IndexFlatL2:
+        return _index(self.reference)
+
+
+def build_frame(reference: Vectors, calibration: Vectors, *, rng: np.random.Generator) -> Frame:
+    """Return the frame of gold: cells and directions from ``reference``, distance edges from ``calibration``.
+
+    The edges come from rows that the reference has not seen, since a row of the reference lies closer to it than
+    healthy data does.
+    """
+    if len(reference) > REFERENCE_CAP:
+        reference = reference[np.sort(rng.choice(len(reference), REFERENCE_CAP, replace=False))]
+    centres = _k_means(reference, int(np.clip(len(reference) // ROWS_PER_CELL, *CELLS)), int(rng.integers(2**31)))
+    squared, cell = _search(_index(centres), reference, 1)
+    rows = np.bincount(cell[:, 0], minlength=len(centres))
+    # A cell of few rows borrows the average: its own mean square would be near zero for a cell of copies.
+    mean = max(float(squared.mean()), _NEAR_ZERO)
+    scales = (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (rows + 1)
+    draft = Frame(reference, centres, scales, np.empty(0), _gaussian_frequencies(reference, rng), _hyperplanes(reference, rng))
+    edges = np.quantile(draft.distances(calibration), EDGE_SHARES)
+    return Frame(reference, centres, scales, edges, draft.frequencies, draft.hyperplanes)
+
+
+def _k_means(rows: Vectors, cells: int, seed: int) -> Vectors:
+    engine = _faiss()
+    means = engine.Kmeans(rows.shape[1], cells, niter=20, seed=seed, min_points_per_centroid=1, max_points_per_centroid=256)
+    means.train(rows)
+    return np.asarray(means.centroids, dtype=np.float32)
+
+
+def _gaussian_frequencies(rows: Vectors, rng: np.random.Generator) -> Vectors:
+    left, right = (rows[rng.integers(len(rows), size=2000)] for _ in range(2))
+    bandwidth = max(float(np.median(np.linalg.norm(left - right, axis=1))), _NEAR_ZERO)
+    return (rng.standard_normal((rows.shape[1], FREQUENCIES)) / bandwidth).astype(np.float32)
+
+
+def _hyperplanes(rows: Vectors, rng: np.random.Generator) -> Vectors:
+    """Draw normals as differences of rows, so that they lie where the rows vary."""
+    left, right = (rows[rng.integers(len(rows), size=CODE_BITS)] for _ in range(2))
+    return np.ascontiguousarray((left - right).T)
+
+
+def _index(rows: Vectors) -> faiss.IndexFlatL2:
+    index = _faiss().IndexFlatL2(rows.shape[1])
+    index.add(np.ascontiguousarray(rows))
+    return index
+
+
+def _search(index: faiss.IndexFlatL2, rows: Vectors, k: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    if not len(rows):
+        return np.empty((0, k)), np.empty((0, k), dtype=np.int64)
+    squared, which = index.search(np.ascontiguousarray(rows), k)
+    return np.maximum(squared, 0).astype(np.float64), which
+
+
+def _faiss() -> Any:  # noqa: ANN401 - faiss has no usable types
+    import faiss  # noqa: PLC0415 - so that importing collapse_guard does not load it
+
+    return faiss
+
+
+def _one_faiss_thread() -> None:
+    import sys  # noqa: PLC0415 - runs only after a fork
+
+    if "faiss" in sys.modules:
+        sys.modules["faiss"].omp_set_num_threads(1)
+
+
+# A forked child has none of its parent's OpenMP threads: a search that waits for them never ends.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_faiss_thread)

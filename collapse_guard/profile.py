@@ -1,0 +1,118 @@
+"""The sketches of one batch in one frame.
+
+Profiles add up, so that one machine, forty tasks and a cursor give the same answer from the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.arrays import flatten, restore
+from collapse_guard.contents import text_keys, vector_keys, word_keys
+from collapse_guard.errors import IncompatibleError
+from collapse_guard.frame import Frame, Located
+from collapse_guard.sketches.bottomk import BottomK
+from collapse_guard.sketches.distinct import duplicates, sample, types
+from collapse_guard.sketches.features import Features
+from collapse_guard.sketches.moments import Moments
+from collapse_guard.sketches.neighbourhood import Neighbourhood
+from collapse_guard.sketches.occupancy import Occupancy
+from collapse_guard.vectors import Counts, Keys, Vectors
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a batch is reduced to.
+
+    Attributes
+    ----------
+    frame : digest of the frame that it was measured in
+    nulls, truncated : values that were null, and that were longer than the model reads
+    content_sum : sum of the content keys modulo 2**64, the same for the same rows in any order
+    """
+
+    frame: str
+    nulls: int
+    truncated: int
+    content_sum: int
+    moments: Moments
+    features: Features
+    occupancy: Occupancy
+    neighbourhood: Neighbourhood
+    sample: BottomK
+    duplicates: BottomK
+    types: BottomK
+
+    @property
+    def rows(self) -> int:
+        """Rows measured, the nulls not among them."""
+        return self.moments.count
+
+    @classmethod
+    def of(
+        cls, frame: Frame, vectors: Vectors, texts: Sequence[str] | None = None, *, nulls: int = 0, truncated: int = 0
+    ) -> Profile:
+        """Reduce one chunk: ``(n, d)`` vectors and, where the column is text, the n texts."""
+        return cls.of_located(frame, frame.locate(vectors), texts, nulls=nulls, truncated=truncated)
+
+    @classmethod
+    def of_located(
+        cls, frame: Frame, located: Located, texts: Sequence[str] | None, *, nulls: int = 0, truncated: int = 0
+    ) -> Profile:
+        """Reduce one chunk that is located already."""
+        vectors = located.vectors
+        keys = vector_keys(vectors) if texts is None else text_keys(texts)
+        return cls(
+            frame=frame.digest,
+            nulls=nulls,
+            truncated=truncated,
+            content_sum=int(keys.sum(dtype=np.uint64)),
+            moments=Moments.of(vectors),
+            features=Features.of(frame.features(vectors)),
+            occupancy=Occupancy.of(located, frame.cells),
+            neighbourhood=Neighbourhood.of(located),
+            sample=sample(keys, vectors),
+            duplicates=duplicates(keys, texts),
+            types=types(type_keys(frame, vectors, texts)[0]),
+        )
+
+    def __add__(self, other: Profile) -> Profile:
+        if self.frame != other.frame:
+            msg = f"expected profiles of one frame, got {self.frame} and {other.frame}. Measure both against the same baseline."
+            raise IncompatibleError(msg)
+        summed = {
+            field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self) if field.name != "frame"
+        }
+        return Profile(frame=self.frame, **{**summed, "content_sum": summed["content_sum"] % 2**64})
+
+    def without_contents(self) -> Profile:
+        """Return the profile without any row's text or vector: what a baseline keeps."""
+        empty = BottomK(self.sample.capacity, self.sample.keys[:0], self.sample.counts[:0], 0, False, self.sample.payload[:0])
+        blank = np.empty((len(self.duplicates.keys), 0), dtype=np.float32)
+        return replace(self, sample=empty, duplicates=replace(self.duplicates, payload=blank))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return every part as a named array."""
+        return {**flatten(self), "content_sum": np.asarray(self.content_sum, dtype=np.uint64)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Profile:
+        """Rebuild a profile from :meth:`to_arrays`."""
+        return restore(cls, arrays)
+
+
+def type_keys(frame: Frame, vectors: Vectors, texts: Sequence[str] | None) -> tuple[Keys, Counts]:
+    """Return the keys of the types of n rows, and how many each row has: its distinct words, or its one fine cell."""
+    if texts is not None:
+        return word_keys(texts)
+    return vector_keys(frame.codes(vectors)[:, None].astype(np.float32)), np.ones(len(vectors), dtype=np.int64)
+
+
+def empty_profile(frame: Frame) -> Profile:
+    """Return the profile of no rows, which changes nothing when added."""
+    return Profile.of(frame, np.empty((0, frame.dimension), dtype=np.float32))

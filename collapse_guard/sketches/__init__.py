@@ -1,0 +1,1 @@
+"""What a batch is reduced to; all of it merges."""

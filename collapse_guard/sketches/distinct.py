@@ -1,0 +1,52 @@
+"""The three bottom-k sketches of a batch: a fair sample of rows, the repeated contents, the types.
+
+*Types* are the words of a text, or the fine cells of a vector: the species whose richness is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from collapse_guard.sketches.bottomk import BottomK
+from collapse_guard.vectors import Keys, Vectors
+
+SAMPLE_CAPACITY = 4096
+DUPLICATES_CAPACITY = 32_768
+TYPES_CAPACITY = 65_536
+SHOWN_BYTES = 160
+"""Of each text, so much is kept to be shown."""
+
+_SALT = np.uint64(0x9E3779B97F4A7C15)
+
+
+def sample(keys: Keys, vectors: Vectors) -> BottomK:
+    """Keep the vectors of ``SAMPLE_CAPACITY`` distinct contents; with their counts, a fair sample of rows."""
+    return BottomK.of(keys, vectors, SAMPLE_CAPACITY)
+
+
+def duplicates(keys: Keys, texts: Sequence[str] | None) -> BottomK:
+    """Count the copies of each content, and keep the beginning of its text."""
+    shown = [text.encode()[:SHOWN_BYTES] for text in texts] if texts is not None else [b""] * len(keys)
+    return BottomK.of(keys, np.array(shown, dtype=f"S{SHOWN_BYTES}"), DUPLICATES_CAPACITY)
+
+
+def types(keys: Keys) -> BottomK:
+    """Count how often each type came."""
+    return BottomK.of(keys, np.empty((len(keys), 0), dtype=np.float32), TYPES_CAPACITY)
+
+
+def sampled_rows(sketch: BottomK) -> Vectors:
+    """Return the vectors of the sampled rows, copies repeated, in an order that is random but always the same."""
+    which = np.repeat(np.arange(len(sketch.keys)), sketch.counts)
+    nth_copy = np.arange(len(which)) - np.repeat(np.cumsum(sketch.counts) - sketch.counts, sketch.counts)
+    scrambled = _mixed(sketch.keys[which] + nth_copy.astype(np.uint64) * _SALT)
+    return np.asarray(sketch.payload[which[np.argsort(scrambled, kind="stable")]], dtype=np.float32)
+
+
+def _mixed(keys: Keys) -> Keys:
+    """Scramble 64 bits (the finaliser of SplitMix64: Steele, Lea & Flood, OOPSLA 2014)."""
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))
