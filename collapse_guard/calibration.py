@@ -1,0 +1,173 @@
+"""What healthy batches of n rows score, so that a number becomes a ratio and a p-value.
+
+Given the reference part of gold, which builds the frame, the rows of the *calibration part* and of a healthy batch are
+exchangeable. Every judgement is therefore a two-sample comparison with the calibration part, at any n, and nothing is
+drawn at check time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from collapse_guard.frame import Frame, Located
+from collapse_guard.profile import Profile, type_keys
+from collapse_guard.sketches.distinct import types
+from collapse_guard.statistics.drift import null_moments
+from collapse_guard.statistics.richness import Rarefaction, richness_variance
+from collapse_guard.statistics.rowsums import ROW_SUMS
+from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE, block_distances, neighbour_tail
+from collapse_guard.vectors import Counts, Floats, Keys
+
+SMALLEST_SHARES = np.geomspace(1e-4, 1, 400)
+"""Probabilities at which the distribution of the smallest z is stored; below them Bonferroni's bound serves."""
+
+_DRAWS = 500_000
+_SPLITS_PER_SIZE = 16
+_SIZE_STEP = 1.5
+_BLOCK_VALUES = 40
+_TYPE_BLOCKS = 64
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The null, from the calibration part of gold; ``s`` is the number of row-sum statistics.
+
+    Attributes
+    ----------
+    values, deviations : ``(s,)`` value on the calibration part; standard deviation of the rows' influences
+    smallest_z : ``(q,)`` quantiles, at ``SMALLEST_SHARES``, of the smallest of the s healthy z
+    bias_sizes, biases : ``(b,)`` row numbers and ``(b, s)`` how much healthy values of that size exceed ``values``
+    inflations : ``(b, s)`` how much more healthy values of that size scatter than the influences say, at least 1
+    block_radius : in-batch neighbour distance beyond which 10 % of healthy rows lie
+    block_mean, block_deviation : of the share beyond it, over blocks of 100 rows
+    type_dispersion : variance of the number of distinct types over what independent draws of types would give
+    drift_null : ``(3,)``, see :func:`collapse_guard.statistics.drift.mmd`
+    """
+
+    values: Floats
+    deviations: Floats
+    smallest_z: Floats
+    bias_sizes: Floats
+    biases: Floats
+    inflations: Floats
+    block_radius: float
+    block_mean: float
+    block_deviation: float
+    type_dispersion: float
+    drift_null: Floats
+
+    def expected(self, rows: int) -> Floats:
+        """Return ``(s,)`` what healthy data of ``rows`` rows scores."""
+        own = 1 / (2 * self.bias_sizes[0])
+        slope = self.biases[0] / own
+        beyond = slope * (1 / rows - own)
+        return np.asarray(self.values + np.where(1 / rows < 2 * own, beyond, self._at(rows, self.biases)))
+
+    def standard_errors(self, rows: int, healthy_rows: int) -> Floats:
+        """Return ``(s,)`` standard deviations of batch minus healthy value under no change."""
+        return np.asarray(self.deviations * np.sqrt(self._at(rows, self.inflations) ** 2 / rows + 1 / healthy_rows))
+
+    def _at(self, rows: int, curve: Floats) -> Floats:
+        return np.array([np.interp(1 / rows, 1 / self.bias_sizes, column) for column in curve.T])
+
+    def family_wise(self, z: Floats) -> Floats:
+        """Return the p-values of ``(m,)`` narrowing z, adjusted for looking at all m of them.
+
+        Single-step max-T (Westfall & Young 1993): the chance that the smallest of m healthy z lies below, the first s of
+        them correlated as their influences are, the others independent, which is conservative.
+        """
+        others = len(z) - len(self.values)
+        none_of_correlated = 1 - np.interp(z, self.smallest_z, SMALLEST_SHARES, left=0)
+        together = 1 - none_of_correlated * norm.sf(z) ** others
+        bonferroni = np.minimum(len(z) * norm.cdf(z), 1)
+        return np.asarray(np.where(z < self.smallest_z[0], bonferroni, np.minimum(together, bonferroni)))
+
+
+def calibrate(
+    frame: Frame, located: Located, texts: list[str] | None, profile: Profile, *, rng: np.random.Generator
+) -> Calibration:
+    """Build the null from the located rows of the calibration part and their ``profile``."""
+    values = _values(profile)
+    influences = np.stack([statistic.influence(profile, located) for statistic in ROW_SUMS], axis=1)
+    deviations = np.maximum(influences.std(axis=0), np.finfo(float).tiny)
+    sizes, biases, scatters = _split_curve(frame, located, values, rng)
+    radius, shares = _blocks(located, rng)
+    return Calibration(
+        values=values,
+        deviations=deviations,
+        smallest_z=_smallest_z(_correlation(influences), rng),
+        bias_sizes=sizes,
+        biases=biases,
+        inflations=np.maximum(scatters * np.sqrt(sizes)[:, None] / deviations, 1),
+        block_radius=radius,
+        block_mean=float(shares.mean()),
+        block_deviation=float(shares.std(ddof=1)),
+        type_dispersion=_type_dispersion(*type_keys(frame, located.vectors, texts), rng),
+        drift_null=null_moments(frame.features(located.vectors).astype(np.float64)),
+    )
+
+
+def _values(profile: Profile) -> Floats:
+    return np.array([statistic.value(profile) for statistic in ROW_SUMS])
+
+
+def _correlation(influences: Floats) -> Floats:
+    centred = influences - influences.mean(axis=0)
+    scaled = centred / np.maximum(np.linalg.norm(centred, axis=0), np.finfo(float).tiny)
+    correlation = scaled.T @ scaled
+    np.fill_diagonal(correlation, 1)
+    return np.asarray(correlation)
+
+
+def _smallest_z(correlation: Floats, rng: np.random.Generator) -> Floats:
+    values, axes = np.linalg.eigh(correlation)
+    root = axes * np.sqrt(np.maximum(values, 0))
+    smallest = (rng.standard_normal((_DRAWS, len(values))) @ root.T).min(axis=1)
+    return np.quantile(smallest, SMALLEST_SHARES)
+
+
+def _split_curve(frame: Frame, located: Located, values: Floats, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Score disjoint splits of falling size: by n alone, how much a plug-in number loses, and how it scatters.
+
+    The mean over disjoint splits cancels first-order noise, so the bias is precise.
+    """
+    sizes: list[int] = []
+    biases, scatters = [], []
+    size = len(located) / 2
+    while size >= BLOCK or not sizes:
+        rows, order = int(size), rng.permutation(len(located))
+        starts = range(0, min(len(located) - rows, (_SPLITS_PER_SIZE - 1) * rows) + 1, rows)
+        # No row sum reads the texts, and hashing their words would take most of the time.
+        split = np.array([_values(Profile.of_located(frame, located.take(order[at : at + rows]), None)) for at in starts])
+        sizes.append(rows)
+        biases.append(split.mean(axis=0) - values)
+        # Few splits say little about scatter, and at such sizes the influences are right.
+        scatters.append(split.std(axis=0, ddof=1) if len(split) == _SPLITS_PER_SIZE else np.zeros(len(values)))
+        size /= _SIZE_STEP
+    return np.array(sizes, dtype=np.float64), np.array(biases), np.array(scatters)
+
+
+def _blocks(located: Located, rng: np.random.Generator) -> tuple[float, Floats]:
+    """Return the healthy radius, and each block's share beyond it, over as many re-partitions as give enough blocks."""
+    partitions = int(np.ceil(_BLOCK_VALUES / (len(located) // BLOCK)))
+    distances = np.concatenate([block_distances(located.vectors[rng.permutation(len(located))]) for _ in range(partitions)])
+    radius = float(np.quantile(distances, 1 - TAIL_SHARE))
+    return radius, neighbour_tail(distances, radius)
+
+
+def _type_dispersion(keys: Keys, lengths: Counts, rng: np.random.Generator) -> float:
+    """Compare the variance of the richness, types drawn row by row, with that of types drawn one by one.
+
+    Words of one row come together, and so do rare words of one topic. The row-wise variance is a jackknife over blocks of
+    rows (Efron & Stein 1981, doi:10.1214/aos/1176345462).
+    """
+    whole = Rarefaction.of(types(keys))
+    block_of_row = rng.integers(_TYPE_BLOCKS, size=len(lengths))
+    block = np.repeat(block_of_row, lengths)
+    draws = whole.total / 2
+    without = np.array([Rarefaction.of(types(keys[block != left])).richness(draws) for left in range(_TYPE_BLOCKS)])
+    row_wise = (_TYPE_BLOCKS - 1) * float(without.var())
+    return max(row_wise / max(richness_variance(whole, draws, whole.total), np.finfo(float).tiny), 1.0)

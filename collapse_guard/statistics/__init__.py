@@ -1,0 +1,1 @@
+"""Profile to number, one family a file."""

@@ -1,0 +1,93 @@
+r"""Richness: how many distinct things n draws show, and the sample size that healthy data needs to show as many.
+
+From abundances :math:`c_j` of types in a sample of N, the expected number of types in x <= N draws is
+:math:`S(x) = \sum_j 1 - (1 - x/N)^{c_j}` (rarefaction: Hurlbert 1971, doi:10.2307/1934145, in the binomial form of Smith &
+Grassle 1977, doi:10.2307/2529778). Counts alone enter, never *which* of gold's types were met: a generator trained on
+this gold meets those more often than people do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from collapse_guard.sketches.bottomk import BottomK
+from collapse_guard.vectors import Floats
+
+
+@dataclass(frozen=True)
+class Rarefaction:
+    """The rarefaction curve of one sample.
+
+    Attributes
+    ----------
+    abundances, items : how many of ``items`` types were met ``abundances`` times
+    total : N, the draws
+    """
+
+    abundances: Floats
+    items: Floats
+    total: int
+
+    @classmethod
+    def of(cls, sketch: BottomK) -> Rarefaction:
+        """Read the curve off a sketch's counts."""
+        return cls(*sketch.abundances(), sketch.total)
+
+    def richness(self, draws: float) -> float:
+        """Return S(x), the expected number of types in ``draws`` <= N draws.
+
+        Examples
+        --------
+        >>> Rarefaction(np.array([2.0]), np.array([5.0]), 10).richness(10)
+        5.0
+        """
+        missed = np.power(1 - min(draws / max(self.total, 1), 1.0), self.abundances)
+        return float(self.items @ (1 - missed))
+
+    def discovery(self, draws: float) -> float:
+        """Return dS/dx: the chance that one more draw meets a new type (Good 1953, doi:10.1093/biomet/40.3-4.237)."""
+        rest = 1 - min(draws / max(self.total, 1), 1.0)
+        return float(self.items @ (self.abundances * np.power(rest, self.abundances - 1)) / max(self.total, 1))
+
+    def draws_for(self, richness: float) -> float:
+        """Return x with S(x) = ``richness``, at most N: the inverse of :meth:`richness`."""
+        if richness >= self.richness(self.total):
+            return float(self.total)
+        return float(brentq(lambda draws: self.richness(draws) - richness, 0, self.total, xtol=1e-6 * max(self.total, 1)))
+
+
+def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float:
+    r"""Return the variance of the richness at ``draws`` read off an independent healthy sample of ``total`` draws.
+
+    With :math:`r = x / N`, of counts that are Poisson and then held to their sum,
+    :math:`S(2x) - S((2 - r) x) - x r S'(x)^2`; for r = 1 it is the variance of the number of types met, for r to 0 that of
+    the curve itself. S(2x) must lie within ``healthy``.
+    """
+    share = min(draws / total, 1.0)
+    spread = healthy.richness(2 * draws) - healthy.richness((2 - share) * draws)
+    return max(spread - draws * share * healthy.discovery(draws) ** 2, 0.0)
+
+
+def equivalent_generations(fraction: float, rows: int, training_rows: int) -> float:
+    r"""Return after how many re-fits on ``training_rows`` rows each a batch of ``rows`` has this effective fraction.
+
+    After k re-fits on M draws each, n draws show as many rare types as :math:`n \hat g_k` clean ones,
+    :math:`\hat g_k = (M/n) h^{\circ k}(n/M)`, :math:`h(x) = 1 - e^{-x}` (a Poisson branching process; its bounds are in
+    Suresh, Thangaraj & Khandavally, AISTATS 2025, arXiv:2412.17646). Between whole k the logarithm is interpolated.
+
+    Examples
+    --------
+    >>> round(equivalent_generations(2500 / 1000 * -np.expm1(-0.4), 1000, 2500), 6)
+    1.0
+    >>> equivalent_generations(1.2, 1000, 2500)
+    0.0
+    """
+    load = rows / training_rows
+    before, now, k = load, -np.expm1(-load), 1
+    while now / load > max(fraction, 1e-4):
+        before, now, k = now, -np.expm1(-now), k + 1
+    step = np.log(before / (max(fraction, 1e-4) * load)) / np.log(before / now)
+    return max(float(k - 1 + step), 0.0)
