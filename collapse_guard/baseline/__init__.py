@@ -1,0 +1,1 @@
+"""The immutable gold: what it holds, and where it is kept."""

@@ -1,0 +1,108 @@
+"""The gold baseline: all that a check needs of gold, and nothing that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.arrays import flatten, restore
+from collapse_guard.baseline.modes import Mode
+from collapse_guard.calibration import Calibration
+from collapse_guard.embedders.choice import restore_embedder
+from collapse_guard.embedders.embedder import Embedder
+from collapse_guard.frame import Frame
+from collapse_guard.profile import Profile
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Frame, healthy profile and calibration of one gold data set.
+
+    Attributes
+    ----------
+    columns : the column, or the numeric columns, that were frozen
+    kind : ``text``, ``vectors`` or ``numeric``
+    rows, nulls : gold rows measured, and left out for want of a value
+    seed : of the split, the cells and the directions
+    embedder_description, embedder_arrays : what the embedder is rebuilt from
+    frame : gold's geometry
+    healthy : profile of the calibration part
+    calibration : the null
+    modes : what each cell is about
+    exemplars : whether rows may be shown in verdicts
+    name, digest : where it stands in a store; empty until it is stored
+    """
+
+    columns: tuple[str, ...]
+    kind: str
+    rows: int
+    nulls: int
+    seed: int
+    embedder_description: Mapping[str, str]
+    embedder_arrays: Mapping[str, npt.NDArray[Any]]
+    frame: Frame
+    healthy: Profile
+    calibration: Calibration
+    modes: tuple[Mode, ...]
+    exemplars: bool
+    name: str = ""
+    digest: str = ""
+
+    @property
+    def reference(self) -> str:
+        """``name@digest``, which always means this baseline."""
+        return f"{self.name}@{self.digest[:12]}"
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder that gold was encoded by."""
+        return restore_embedder(self.embedder_description, self.embedder_arrays)
+
+    def content(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return what is stored: facts as JSON, and named arrays."""
+        facts = {
+            "columns": list(self.columns),
+            "kind": self.kind,
+            "rows": self.rows,
+            "nulls": self.nulls,
+            "seed": self.seed,
+            "exemplars": self.exemplars,
+            "embedder": dict(self.embedder_description),
+            "modes": [{"keywords": list(mode.keywords), "exemplars": list(mode.exemplars)} for mode in self.modes],
+        }
+        arrays = {
+            **flatten(self.frame, "frame."),
+            **{f"healthy.{name}": array for name, array in self.healthy.to_arrays().items()},
+            **flatten(self.calibration, "calibration."),
+            **{f"embedder.{name}": np.asarray(array) for name, array in self.embedder_arrays.items()},
+        }
+        return facts, arrays
+
+    @classmethod
+    def from_content(cls, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], *, name: str, digest: str) -> Baseline:
+        """Rebuild a baseline from :meth:`content`."""
+        return cls(
+            columns=tuple(facts["columns"]),
+            kind=facts["kind"],
+            rows=facts["rows"],
+            nulls=facts["nulls"],
+            seed=facts["seed"],
+            embedder_description=facts["embedder"],
+            embedder_arrays=_under("embedder.", arrays),
+            frame=Frame.from_arrays(_under("frame.", arrays)),
+            healthy=Profile.from_arrays(_under("healthy.", arrays)),
+            calibration=restore(Calibration, arrays, "calibration."),
+            modes=tuple(Mode(tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
+            exemplars=facts["exemplars"],
+            name=name,
+            digest=digest,
+        )
+
+
+def _under(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,262 @@
+"""The two verbs: :func:`freeze` gold once, :func:`check` every batch against it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.baseline.modes import describe_modes
+from collapse_guard.baseline.store import Store, require_name
+from collapse_guard.calibration import calibrate
+from collapse_guard.contents import text_keys, vector_keys
+from collapse_guard.embedders.choice import embedder_for_text, store_embedder
+from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
+from collapse_guard.embedders.distinct import DistinctEmbedder
+from collapse_guard.embedders.embedder import Embedder
+from collapse_guard.engines.columns import Kind, chunks
+from collapse_guard.errors import InsufficientDataError, InvalidInputError
+from collapse_guard.frame import build_frame
+from collapse_guard.profile import Profile, empty_profile
+from collapse_guard.progress import progress
+from collapse_guard.vectors import Vectors
+from collapse_guard.verdict.policy import ALPHA, Policy
+from collapse_guard.verdict.verdict import Verdict, judge
+
+FEWEST_GOLD_ROWS = 400
+ADVISED_GOLD_ROWS = 2_000
+DEFAULT_TEXT_EMBEDDER = "static"
+_ENCODED_AT_ONCE = 1024
+
+
+def freeze(
+    gold: Any,  # noqa: ANN401 - a path or any data frame
+    column: str | Sequence[str],
+    name: str,
+    *,
+    store: str | Path | None = None,
+    embedder: str | None = None,
+    seed: int = 0,
+    exemplars: bool = True,
+) -> Baseline:
+    """Freeze ``gold`` as an immutable baseline called ``name``.
+
+    Half of gold, the *reference part*, becomes the frame; the other, the *calibration part*, plays the healthy batch.
+    Freezing the same rows with the same settings gives the same baseline.
+
+    Parameters
+    ----------
+    gold : a path (parquet, csv, jsonl, arrow; file, folder or glob), a pandas or polars DataFrame, an Arrow table or data
+        set, a Hugging Face data set
+    column : the column to measure, or several numeric columns
+    name : 1 to 64 of a-z, 0-9, ``-`` and ``_``
+    store : folder of baselines; ``COLLAPSE_GUARD_STORE``, or ``./gold``, if left out
+    embedder : for texts ``"static"`` (default), ``"minilm"``, or a sentence-transformers model's name or folder; else
+        ``"vectors"`` or ``"numeric"``; by column type if left out
+    seed : of the split, the cells and the random directions
+    exemplars : whether gold rows may be kept in the baseline and shown in verdicts
+
+    Raises
+    ------
+    InsufficientDataError
+        Fewer than 400 gold rows.
+    InvalidInputError
+        Rows that cannot be read or measured.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, tempfile
+    >>> rows = np.random.default_rng(0).standard_normal((1000, 8))
+    >>> frozen = freeze(pd.DataFrame({"v": list(rows)}), "v", "demo", store=tempfile.mkdtemp())
+    >>> frozen.rows, frozen.kind
+    (1000, 'vectors')
+    """
+    require_name(name)
+    columns = _columns(column)
+    rows = _read(gold, columns, _asked_kind(embedder))
+    if len(rows.values) < FEWEST_GOLD_ROWS:
+        msg = (
+            f"expected at least {FEWEST_GOLD_ROWS:,} gold rows with a value in {', '.join(map(repr, columns))}, got "
+            f"{len(rows.values):,} (and {rows.nulls:,} empty). Gather more; {ADVISED_GOLD_ROWS:,} or more judge well."
+        )
+        raise InsufficientDataError(msg)
+    if len(rows.values) < ADVISED_GOLD_ROWS:
+        warnings.warn(
+            f"{len(rows.values):,} gold rows show only large losses; {ADVISED_GOLD_ROWS:,} or more judge well.", stacklevel=2
+        )
+    return Store(store).save(_build(rows, columns, _embedder(rows, embedder), seed=seed, exemplars=exemplars), name)
+
+
+def check(
+    batch: Any,  # noqa: ANN401 - a path or any data frame
+    baseline: Baseline | str,
+    *,
+    store: str | Path | None = None,
+    column: str | Sequence[str] | None = None,
+    fail_on: str = "early",
+    alpha: float = ALPHA,
+    floors: Mapping[str, float] | None = None,
+    batch_id: str | None = None,
+    training_rows: int | None = None,
+) -> Verdict:
+    """Measure ``batch`` against a baseline, and say whether it may pass.
+
+    Parameters
+    ----------
+    batch : as ``gold`` of :func:`freeze`
+    baseline : a Baseline, or ``"name"`` or ``"name@digest"`` with ``store``
+    column : if it is called otherwise than in gold
+    fail_on : mildest phase that closes the gate: ``early``, ``mid``, ``late`` or ``never``
+    alpha : family-wise level of the narrowing statistics
+    floors : losses that matter, by family
+    batch_id : how the verdict calls the batch; the beginning of its content digest if left out
+    training_rows : rows that each generation of the generator was trained on, if known; gives equivalent generations
+
+    Raises
+    ------
+    CollapseGuardError
+        A batch or baseline that cannot be read or measured. Too few rows are no error but ``undecided``.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, tempfile
+    >>> rng = np.random.default_rng(0)
+    >>> frozen = freeze(pd.DataFrame({"v": list(rng.standard_normal((2000, 8)))}), "v", "demo", store=tempfile.mkdtemp())
+    >>> check(pd.DataFrame({"v": list(rng.standard_normal((500, 8)))}), frozen).outcome
+    'open'
+    """
+    policy = Policy.of(fail_on, alpha, floors)
+    if training_rows is not None and training_rows < 1:
+        msg = f"expected training_rows of at least 1, got {training_rows}. Leave it out if it is not known."
+        raise InvalidInputError(msg)
+    if isinstance(baseline, str):
+        baseline = Store(store).load(baseline)
+    started = time.perf_counter()
+    measured = profile(batch, baseline, column=column)
+    profiled = time.perf_counter()
+    verdict = judge(measured, baseline, policy, batch_id=batch_id, training_rows=training_rows)
+    verdict.seconds.update(profile=profiled - started, judge=time.perf_counter() - profiled)
+    return verdict
+
+
+def profile(batch: Any, baseline: Baseline, *, column: str | Sequence[str] | None = None) -> Profile:  # noqa: ANN401
+    """Reduce ``batch`` to its sketches in the baseline's frame; see :func:`check`.
+
+    Raises
+    ------
+    InsufficientDataError
+        No row with a value.
+    """
+    columns = _columns(column) if column else baseline.columns
+    total = empty_profile(baseline.frame)
+    embedder = baseline.embedder
+    embedder = DistinctEmbedder(embedder) if baseline.kind == "text" else embedder
+    kind: Kind = baseline.kind  # type: ignore[assignment]  # stored as written
+    with progress(None, "measuring", "row") as bar:
+        for chunk in chunks(batch, columns, kind=kind):
+            vectors, truncated = _encode(embedder, chunk.values, bar)
+            texts = chunk.values if kind == "text" else None
+            total = total + Profile.of(baseline.frame, vectors, texts, nulls=chunk.nulls, truncated=truncated)
+    if not total.rows:
+        msg = (
+            f"expected rows with a value in {', '.join(map(repr, columns))}, got {total.nulls:,} rows, all empty. "
+            "Check the column's name and the step that filled it."
+        )
+        raise InsufficientDataError(msg)
+    return total
+
+
+@dataclass(frozen=True)
+class _Rows:
+    kind: Kind
+    values: Any
+    nulls: int
+
+
+def _read(gold: Any, columns: tuple[str, ...], kind: Kind | None) -> _Rows:  # noqa: ANN401 - any source
+    parts = list(chunks(gold, columns, kind=kind))
+    filled = [part for part in parts if len(part.values)]
+    nulls = sum(part.nulls for part in parts)
+    if filled and all(isinstance(part.values, np.ndarray) for part in filled):
+        return _Rows(filled[0].kind, np.concatenate([part.values for part in filled]), nulls)
+    return _Rows(filled[0].kind if filled else "text", [value for part in filled for value in part.values], nulls)
+
+
+def _build(rows: _Rows, columns: tuple[str, ...], embedder: Embedder, *, seed: int, exemplars: bool) -> Baseline:
+    with progress(None, "measuring", "row") as bar:
+        vectors, truncated = _encode(DistinctEmbedder(embedder) if rows.kind == "text" else embedder, rows.values, bar)
+    rng = np.random.default_rng(seed)
+    vectors, texts = _shuffled(vectors, rows, rng)
+    half = len(vectors) // 2
+    frame = build_frame(vectors[:half], vectors[half:], rng=rng)
+    located = frame.locate(vectors)
+    healthy_rows = located.take(slice(half, None))
+    healthy_texts = texts[half:] if texts else None
+    healthy = Profile.of_located(frame, healthy_rows, healthy_texts, truncated=truncated)
+    description, arrays = store_embedder(embedder)
+    return Baseline(
+        columns=columns,
+        kind=rows.kind,
+        rows=len(vectors),
+        nulls=rows.nulls,
+        seed=seed,
+        embedder_description=description,
+        embedder_arrays=arrays,
+        frame=frame,
+        healthy=healthy.without_contents(),
+        calibration=calibrate(frame, healthy_rows, healthy_texts, healthy, rng=rng),
+        modes=describe_modes(frame, located, texts, exemplars=exemplars),
+        exemplars=exemplars,
+    )
+
+
+def _shuffled(vectors: Vectors, rows: _Rows, rng: np.random.Generator) -> tuple[Vectors, list[str] | None]:
+    """Order rows by content before they are shuffled, so that gold's own order decides nothing."""
+    keys = text_keys(rows.values) if rows.kind == "text" else vector_keys(vectors)
+    order = np.argsort(keys, kind="stable")[rng.permutation(len(vectors))]
+    return vectors[order], [rows.values[row] for row in order] if rows.kind == "text" else None
+
+
+def _encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> tuple[Vectors, int]:
+    if not len(values):
+        return np.empty((0, embedder.dimension), dtype=np.float32), 0
+    parts = []
+    for start in range(0, len(values), _ENCODED_AT_ONCE):
+        parts.append(embedder.encode(values[start : start + _ENCODED_AT_ONCE]))
+        bar.update(len(parts[-1].vectors))
+    return np.concatenate([part.vectors for part in parts]), int(sum(part.truncated.sum() for part in parts))
+
+
+def _columns(column: str | Sequence[str]) -> tuple[str, ...]:
+    columns = (column,) if isinstance(column, str) else tuple(column)
+    if not columns:
+        msg = "expected a column, got none. Name the column to measure with `column`."
+        raise InvalidInputError(msg)
+    return columns
+
+
+def _asked_kind(embedder: str | None) -> Kind | None:
+    match embedder:
+        case None:
+            return None
+        case "vectors":
+            return "vectors"
+        case "numeric":
+            return "numeric"
+    return "text"
+
+
+def _embedder(rows: _Rows, spec: str | None) -> Embedder:
+    match rows.kind:
+        case "vectors":
+            return VectorEmbedder(len(rows.values[0]))
+        case "numeric":
+            return NumericEmbedder.fit(np.asarray(rows.values))
+    return embedder_for_text(spec or DEFAULT_TEXT_EMBEDDER)

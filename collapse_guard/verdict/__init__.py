@@ -1,0 +1,1 @@
+"""Findings to phase to verdict."""

@@ -1,0 +1,279 @@
+"""A profile against a baseline: every statistic with its effect, its interval and its p-value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp, inf, sqrt
+from typing import Literal
+
+import numpy as np
+from scipy.stats import norm
+
+from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.errors import InsufficientDataError, InvalidInputError
+from collapse_guard.profile import Profile
+from collapse_guard.sketches.distinct import sampled_rows
+from collapse_guard.statistics.coverage import LostModes, lost_modes
+from collapse_guard.statistics.drift import mmd
+from collapse_guard.statistics.repetition import copies
+from collapse_guard.statistics.richness import Rarefaction, richness_variance
+from collapse_guard.statistics.rowsums import ROW_SUMS, Family, RowSum
+from collapse_guard.statistics.tail import (
+    BLOCK,
+    TAIL_SHARE,
+    block_distances,
+    neighbour_tail,
+    off_manifold_share,
+    tail_share,
+)
+from collapse_guard.verdict.phase import LATE_FLOORS
+from collapse_guard.verdict.policy import Policy
+
+TWO_SIDED_95 = float(norm.ppf(0.975))
+
+ANCHORED = frozenset({"tail_share", "mode_coverage"})
+"""Statistics that look at gold's own places: data from elsewhere "loses" those without being narrower."""
+
+ELSEWHERE = 0.05
+"""A batch lies elsewhere if this many more of its rows than healthy data's lie in or beyond gold's rare regions."""
+
+WIDER = 5
+_WIDEST = 0.5
+"""Of a batch that lies elsewhere, one view alone must see a loss of so many floors, but at most half of everything."""
+
+VIEWS: tuple[frozenset[Family], ...] = (
+    frozenset({"tail", "diversity", "spread"}),
+    frozenset({"effective_sample"}),
+    frozenset({"copies"}),
+)
+"""Geometry, richness and repetition: where two agree, the plain floors hold even elsewhere."""
+
+_LEAST_Z = -37.0  # below it, a normal p-value underflows
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statistic of a batch.
+
+    Attributes
+    ----------
+    statistic, family : what was measured
+    value, expected : in the batch, and in healthy data of this size
+    ratio, low, high : value over expected, with its 95 % interval
+    p_value : adjusted for all narrowing statistics together; drift has its own
+    floor : loss that matters, None where a finding only informs
+    failed : significant, and the whole interval of the loss beyond the floor
+    lost, least_lost : the loss in the floor's unit, and the end of its 95 % interval nearer to none
+    late : failed, and beyond the late floor
+    """
+
+    statistic: str
+    family: Family | Literal["drift"]
+    value: float
+    expected: float
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+    floor: float | None
+    failed: bool
+    lost: float
+    least_lost: float
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """All findings of a batch, and what the verdict reads beside them."""
+
+    findings: tuple[Finding, ...]
+    lost: LostModes
+    overgrown: tuple[int, ...]
+    shifted: bool
+    elsewhere: bool
+    effective: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A narrowing statistic before it is judged; ``z`` is negative where the batch is narrower."""
+
+    statistic: str
+    family: Family
+    value: float
+    expected: float
+    lost: float
+    least_lost: float
+    most_lost: float
+    ratio: tuple[float, float, float]
+    z: float
+
+
+def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
+    """Measure ``profile`` against the calibration part of ``baseline``."""
+    lost = lost_modes(baseline.healthy.occupancy.counts[:-1], profile.occupancy.counts[:-1])
+    overgrown = lost_modes(profile.occupancy.counts[:-1], baseline.healthy.occupancy.counts[:-1]).cells
+    effective = _effective_sample(profile, baseline)
+    drafts = [*_row_sums(profile, baseline), _neighbours(profile, baseline), _modes(lost), effective, _copies(profile, baseline)]
+    drift = _drift(profile, baseline)
+    shifted = bool(drift.p_value < policy.alpha)
+    beyond = _beyond(profile, baseline)
+    elsewhere = bool(shifted and -beyond.least_lost > ELSEWHERE)
+    findings = _judge(drafts, baseline, policy, elsewhere=elsewhere)
+    return Assessment((*findings, drift, beyond), lost, tuple(map(int, overgrown)), shifted, elsewhere, effective.ratio)
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """A statistic over what healthy data of this size scores, with an interval."""
+
+    value: float
+    expected: float
+    ratio: float
+    low: float
+    high: float
+
+
+def row_sum_ratio(profile: Profile, baseline: Baseline, statistic: str, alpha: float) -> RatioInterval:
+    """Return one statistic with its ``1 - alpha`` interval, by itself.
+
+    Raises
+    ------
+    InvalidInputError
+        A statistic that is not calibrated.
+    InsufficientDataError
+        Fewer than ``BLOCK`` rows.
+    """
+    if profile.rows < BLOCK:
+        msg = f"expected at least {BLOCK:,} rows, got {profile.rows:,}. Gather more before checking."
+        raise InsufficientDataError(msg)
+    found = {draft.statistic: draft for draft in _row_sums(profile, baseline, margins=-float(norm.ppf(alpha / 2)))}
+    if statistic not in found:
+        msg = f"expected one of {', '.join(found)}, got {statistic!r}. Vendi scores are calibrated at orders 0.25, 1, 2 and inf."
+        raise InvalidInputError(msg)
+    draft = found[statistic]
+    return RatioInterval(draft.value, draft.expected, *draft.ratio)
+
+
+def _judge(drafts: list[_Draft], baseline: Baseline, policy: Policy, *, elsewhere: bool) -> tuple[Finding, ...]:
+    p_values = baseline.calibration.family_wise(np.array([draft.z for draft in drafts]))
+    plain = [_finding(draft, float(p_value), policy) for draft, p_value in zip(drafts, p_values, strict=True)]
+    return tuple(_judged_elsewhere(plain, policy) if elsewhere else plain)
+
+
+def _finding(draft: _Draft, p_value: float, policy: Policy) -> Finding:
+    floor = policy.floors[draft.family]
+    failed = bool(p_value < policy.alpha and draft.least_lost > floor)
+    late = bool(failed and draft.least_lost > LATE_FLOORS.get(draft.family, inf))
+    ratio, low, high = draft.ratio
+    return Finding(
+        draft.statistic, draft.family, draft.value, draft.expected, ratio, low, high, p_value, floor, failed, draft.lost,
+        draft.least_lost, late,
+    )  # fmt: skip
+
+
+def _judged_elsewhere(plain: list[Finding], policy: Policy) -> list[Finding]:
+    """Let gold-free findings alone close the gate: beyond a wider floor, or where two views agree."""
+    free = {finding.family for finding in plain if finding.failed and finding.statistic not in ANCHORED}
+    agreed = sum(bool(view & free) for view in VIEWS) > 1
+    judged = []
+    for finding in plain:
+        floor = policy.floors[finding.family]  # type: ignore[index]  # drift is not among them
+        floor = floor if agreed else min(max(WIDER * floor, floor), _WIDEST)
+        if finding.statistic in ANCHORED:
+            judged.append(replace(finding, floor=None, failed=False, late=False))
+        else:
+            failed = bool(finding.failed and finding.least_lost > floor)
+            judged.append(replace(finding, floor=floor, failed=failed, late=finding.late and failed))
+    return judged
+
+
+def _row_sums(profile: Profile, baseline: Baseline, margins: float = TWO_SIDED_95) -> list[_Draft]:
+    rows, healthy_rows = profile.rows, baseline.healthy.rows
+    expected = baseline.calibration.expected(rows)
+    errors = baseline.calibration.standard_errors(rows, healthy_rows)
+    return [_row_sum(*each, margins, profile) for each in zip(ROW_SUMS, expected, errors, strict=True)]
+
+
+def _row_sum(statistic: RowSum, expected: float, error: float, margins: float, profile: Profile) -> _Draft:
+    value = statistic.value(profile)
+    z = max((value - expected) / max(error, 1e-12), _LEAST_Z)
+    margin = margins * error
+    if not statistic.logarithmic:
+        return _share(statistic.name, statistic.family, value, expected, margin, z)
+    ratio = (exp(value - expected), exp(value - expected - margin), exp(value - expected + margin))
+    lost = tuple(1 - part for part in ratio)
+    return _Draft(statistic.name, statistic.family, exp(value), exp(expected), lost[0], lost[2], lost[1], ratio, z)
+
+
+def _share(name: str, family: Family, value: float, expected: float, margin: float, z: float) -> _Draft:
+    """Read a loss in rows off two shares."""
+    lost = expected - value
+    ratio = tuple((value + step) / expected if expected else inf for step in (0, -margin, margin))
+    return _Draft(name, family, value, expected, lost, lost - margin, lost + margin, (ratio[0], max(ratio[1], 0.0), ratio[2]), z)
+
+
+def _neighbours(profile: Profile, baseline: Baseline) -> _Draft:
+    null = baseline.calibration
+    shares = neighbour_tail(block_distances(sampled_rows(profile.sample)), null.block_radius)
+    error = null.block_deviation * sqrt(1 / len(shares) + BLOCK / baseline.healthy.rows)
+    value = float(shares.mean())
+    z = max((value - null.block_mean) / max(error, 1e-12), _LEAST_Z)
+    return _share("neighbour_tail", "tail", value, null.block_mean, TWO_SIDED_95 * error, z)
+
+
+def _modes(lost: LostModes) -> _Draft:
+    margin = TWO_SIDED_95 * lost.standard_error
+    least, most = max(lost.lost - margin, 0.0), min(lost.lost + margin, 1.0)
+    z = max(float(norm.ppf(lost.p_value)), _LEAST_Z)
+    return _Draft("mode_coverage", "modes", 1 - lost.lost, 1.0, lost.lost, least, most, (1 - lost.lost, 1 - most, 1 - least), z)
+
+
+def _effective_sample(profile: Profile, baseline: Baseline) -> _Draft:
+    batch, healthy = Rarefaction.of(profile.types), Rarefaction.of(baseline.healthy.types)
+    dispersion = baseline.calibration.type_dispersion
+    # The variance needs the healthy curve at twice the draws; the effect does not.
+    z = _richness_gap(batch, healthy, min(batch.total, healthy.total / 2), dispersion)[2]
+    draws = min(batch.total, healthy.total)
+    found, error, _ = _richness_gap(batch, healthy, draws, dispersion)
+    margin = TWO_SIDED_95 * error
+    value, low, high = (healthy.draws_for(max(found + step, 0.0)) / max(draws, 1) for step in (0, -margin, margin))
+    return _Draft(
+        "effective_sample", "effective_sample", value, 1.0, 1 - value, 1 - high, 1 - low, (value, low, high), max(z, _LEAST_Z)
+    )
+
+
+def _richness_gap(batch: Rarefaction, healthy: Rarefaction, draws: float, dispersion: float) -> tuple[float, float, float]:
+    """Return the batch's richness at ``draws``, the standard error of its gap to healthy data's, and the gap's z."""
+    if not batch.total:
+        return 0.0, 0.0, _LEAST_Z
+    found, expected = batch.richness(draws), healthy.richness(draws)
+    variance = richness_variance(healthy, draws, batch.total) + richness_variance(healthy, draws, healthy.total)
+    error = sqrt(max(dispersion * variance, 1e-12))
+    return found, error, (found - expected) / error
+
+
+def _copies(profile: Profile, baseline: Baseline) -> _Draft:
+    found = copies(Rarefaction.of(profile.duplicates), Rarefaction.of(baseline.healthy.duplicates))
+    margin, excess = TWO_SIDED_95 * found.standard_error, found.share - found.expected
+    ratio = tuple(max(found.share + step, 0.0) / found.expected if found.expected > 0 else inf for step in (0, -margin, margin))
+    z = max(float(norm.ppf(found.p_value)), _LEAST_Z)
+    return _Draft(
+        "copies", "copies", found.share, found.expected, excess, excess - margin, excess + margin, (ratio[0], ratio[1], ratio[2]), z
+    )
+
+
+def _drift(profile: Profile, baseline: Baseline) -> Finding:
+    found = mmd(profile.features, baseline.healthy.features, baseline.calibration.drift_null)
+    return Finding("mmd", "drift", found.relative, 0.0, inf, inf, inf, found.p_value, None, False, 0.0, 0.0)
+
+
+def _beyond(profile: Profile, baseline: Baseline) -> Finding:
+    """Measure how many rows lie in or beyond gold's rare regions: many more than in healthy data means other data."""
+    value = tail_share(profile.neighbourhood) + off_manifold_share(profile.neighbourhood)
+    error = sqrt(TAIL_SHARE * (1 - TAIL_SHARE) * (1 / profile.rows + 1 / baseline.healthy.rows))
+    draft = _share("beyond_gold_share", "tail", value, TAIL_SHARE, TWO_SIDED_95 * error, (value - TAIL_SHARE) / error)
+    p_value = float(2 * norm.sf(abs(draft.z)))
+    # Turned round, since here more is the effect: the least that more rows than expected lie out there.
+    least = -max(value - TAIL_SHARE - TWO_SIDED_95 * error, 0.0)
+    return Finding(draft.statistic, "drift", value, TAIL_SHARE, *draft.ratio, p_value, None, False, draft.lost, least)

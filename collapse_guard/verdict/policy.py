@@ -1,0 +1,63 @@
+"""What closes the gate: the level, the floors and the phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from collapse_guard.errors import InvalidInputError
+from collapse_guard.statistics.rowsums import Family
+from collapse_guard.verdict.phase import FAIL_ON, FailOn
+
+ALPHA = 0.01
+"""The chance that any of the narrowing statistics of a healthy batch is called significant."""
+
+FLOORS: dict[Family, float] = {
+    "tail": 0.03,
+    "modes": 0.02,
+    "effective_sample": 0.20,
+    "copies": 0.01,
+    "diversity": 0.05,
+    "spread": 0.05,
+}
+"""Losses that matter: rows missing from the rare tenth; gold's mass in vanished modes; share of the effective sample;
+rows that are copies beyond what is natural; share of the Vendi score; share of the variance."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The gate's settings.
+
+    Attributes
+    ----------
+    fail_on : the mildest phase that closes the gate
+    alpha : family-wise level, between 0 and 0.5
+    floors : loss per family that matters, between 0 and 1
+    """
+
+    fail_on: FailOn = "early"
+    alpha: float = ALPHA
+    floors: Mapping[Family, float] = field(default_factory=lambda: dict(FLOORS))
+
+    @classmethod
+    def of(cls, fail_on: str = "early", alpha: float = ALPHA, floors: Mapping[str, float] | None = None) -> Policy:
+        """Check the settings, and fill the floors that are not given.
+
+        Raises
+        ------
+        InvalidInputError
+            A setting out of range, or a family that does not exist.
+        """
+        chosen = next((choice for choice in FAIL_ON if choice == fail_on), None)
+        if chosen is None:
+            msg = f"expected fail_on to be one of {', '.join(FAIL_ON)}, got {fail_on!r}. Choose one of them."
+            raise InvalidInputError(msg)
+        if not 0 < alpha < 0.5:  # noqa: PLR2004 - named in the message
+            msg = f"expected alpha between 0 and 0.5, got {alpha}. 0.01 lets one healthy batch in a hundred be questioned."
+            raise InvalidInputError(msg)
+        given = dict(floors or {})
+        unknown = given.keys() - FLOORS.keys()
+        if unknown or not all(0 <= floor < 1 for floor in given.values()):
+            msg = f"expected floors from 0 to under 1 for {', '.join(FLOORS)}, got {given}. Name those families only."
+            raise InvalidInputError(msg)
+        return cls(chosen, alpha, {family: given.get(family, floor) for family, floor in FLOORS.items()})

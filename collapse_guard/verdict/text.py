@@ -1,0 +1,135 @@
+"""The verdict for people: what happened, how sure, what went missing, what to do next."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from collapse_guard.verdict.findings import Finding
+from collapse_guard.verdict.phase import Phase
+
+if TYPE_CHECKING:
+    from collapse_guard.verdict.verdict import ModeChange, Verdict
+
+MEANINGS = {
+    "vendi_score_0.25": "variety, rare directions weighed most (Vendi 0.25)",
+    "vendi_score_1": "variety of meaning (Vendi 1)",
+    "vendi_score_2": "variety of the common (Vendi 2)",
+    "vendi_score_inf": "weight of the main direction (Vendi inf)",
+    "spread": "spread (total variance)",
+    "within_mode_spread": "spread within each topic",
+    "tail_share": "rows in gold's rare regions",
+    "neighbour_tail": "rows with few like them in the batch",
+    "mode_coverage": "share of gold's topics still visited",
+    "effective_sample": "effective sample (healthy rows per row)",
+    "copies": "rows that repeat another",
+    "mmd": "distance to gold (MMD, relative)",
+    "beyond_gold_share": "rows in or beyond gold's rare regions",
+}
+
+_NEXT = {
+    Phase.HEALTHY: "Let the batch in.",
+    Phase.SHIFTED: "Let the batch in if this change of subject is meant; if it is the new normal, freeze new gold with people's approval.",
+    Phase.EARLY: "Hold the batch. Look at what is missing, and add human rows of that kind before training.",
+    Phase.MID: "Hold the batch. Find the source that narrows it: a generator's temperature, a filter, a template, a repeated prompt.",
+    Phase.LATE: "Throw the batch out. Find the generator or step that made it, and go back to the last healthy data.",
+}
+_SHOWN_WIDTH = 76
+
+
+def render(verdict: Verdict) -> str:
+    """Return the verdict as plain text of several paragraphs."""
+    if verdict.phase is None:
+        return f"{_headline(verdict)}\n\n{_sentence(verdict.reason)}"
+    paragraphs = [_headline(verdict), _happened(verdict), _sure(verdict), *_missing(verdict), _next(verdict)]
+    return "\n\n".join(paragraphs)
+
+
+def _headline(verdict: Verdict) -> str:
+    gold, batch = verdict.baseline, verdict.batch
+    phase = f" · {verdict.phase.value.upper()}" if verdict.phase else ""
+    counted = [f"{batch.rows:,} rows"]
+    counted += [f"{batch.nulls:,} empty ones left out"] if batch.nulls else []
+    counted += [f"{batch.truncated_rows:,} cut to the model's length"] if batch.truncated_rows else []
+    name = f"{gold.name}@{gold.digest[:12]}" if gold.name else "a baseline"
+    return f"Gate {verdict.outcome.upper()}{phase}\nbatch {batch.id}: {', '.join(counted)}; against {name}, {gold.rows:,} rows"
+
+
+def _happened(verdict: Verdict) -> str:
+    lines = [f"What happened: {_sentence(verdict.reason)}"]
+    if verdict.effective_sample:
+        sample = verdict.effective_sample
+        lines.append(
+            f"The batch is as varied as {sample.rows:,.0f} healthy rows (effective sample {sample.fraction:.2f}, "
+            f"95 % interval {sample.low:.2f} to {sample.high:.2f})."
+        )
+    if verdict.equivalent_generations and not verdict.passed:
+        made = verdict.equivalent_generations
+        lines.append(
+            f"So poor would be the output of {made.estimate:.1f} generations of re-training ({made.low:.1f} to {made.high:.1f})."
+        )
+    width = max(map(len, MEANINGS.values()))
+    lines.append(f"  {'':{width + 2}}{'batch':>9}{'healthy':>9}{'ratio':>7}  95 % interval")
+    lines += [_row(finding, width) for finding in verdict.findings]
+    return "\n".join(lines)
+
+
+def _row(finding: Finding, width: int) -> str:
+    mark = "✗ " if finding.failed else "  "
+    interval = f"{_short(finding.low)} to {_short(finding.high)}" if math.isfinite(finding.low) else ""
+    ratio = _short(finding.ratio) if math.isfinite(finding.ratio) else ""
+    numbers = f"{finding.value:9.3g}{finding.expected:9.3g}{ratio:>7}"
+    return f"  {mark}{MEANINGS[finding.statistic]:{width}}{numbers}  {interval:15}{_chance(finding.p_value)}"
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def _sure(verdict: Verdict) -> str:
+    policy = verdict.policy
+    lines = [
+        f"How sure: a row is marked ✗ if so large a loss comes by chance in fewer than {policy.alpha:.2g} of healthy batches of this "
+        "size, all narrowing rows taken together, and its whole interval is beyond the floor set for it."
+    ]
+    if verdict.shifted:
+        lines.append("The batch also differs from gold in place (drift), which by itself never closes the gate.")
+    return "\n".join(lines)
+
+
+def _missing(verdict: Verdict) -> list[str]:
+    paragraphs = []
+    if verdict.vanished_modes:
+        paragraphs.append("\n".join(["What went missing:", *map(_mode, verdict.vanished_modes)]))
+    if verdict.overgrown_modes and verdict.outcome == "closed":
+        paragraphs.append("\n".join(["What took its place:", *map(_mode, verdict.overgrown_modes)]))
+    if verdict.repeated and any(finding.failed and finding.family == "copies" for finding in verdict.findings):
+        repeated = [f"  {each.count:,} times: {_clip(each.value or '(not shown)')}" for each in verdict.repeated]
+        paragraphs.append("\n".join(["What repeats most:", *repeated]))
+    return paragraphs
+
+
+def _mode(change: ModeChange) -> str:
+    words = ", ".join(change.keywords) or f"mode {change.mode}"
+    lines = [f"  {words}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"]
+    lines += [f"      such as: {_clip(change.exemplars[0])}"] if change.exemplars else []
+    return "\n".join(lines)
+
+
+def _next(verdict: Verdict) -> str:
+    phase = verdict.phase or Phase.HEALTHY
+    shadow = " The gate is set to let this phase pass." if verdict.passed and phase.closes("early") else ""
+    return f"What to do next: {_NEXT[phase]}{shadow}"
+
+
+def _chance(p_value: float) -> str:
+    return "p < 1e-12" if p_value < 1e-12 else f"p = {p_value:.2g}"  # noqa: PLR2004 - printed just before
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
+def _clip(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN_WIDTH else f"{line[:_SHOWN_WIDTH]}…"

@@ -1,0 +1,307 @@
+"""The verdict: what the gate does, why, and what went missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, Literal
+
+import numpy as np
+from scipy.stats import norm
+
+from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.errors import CollapseGuardError
+from collapse_guard.profile import Profile
+from collapse_guard.statistics.richness import equivalent_generations
+from collapse_guard.statistics.rowsums import ROW_SUMS
+from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
+from collapse_guard.verdict.findings import TWO_SIDED_95, Assessment, Finding, assess
+from collapse_guard.verdict.phase import Phase, decide_phase
+from collapse_guard.verdict.policy import Policy
+from collapse_guard.verdict.text import render
+from collapse_guard.versions import library_versions
+
+SCHEMA = "collapse-guard/verdict@1"
+SHOWN = 5
+_OTHER_STATISTICS = 4
+_POWER = 0.9
+_NEVER_ENOUGH = 10**9
+
+
+@dataclass(frozen=True)
+class BatchFacts:
+    """What came: an id, a digest of the contents in any order, and counts of rows."""
+
+    id: str
+    digest: str
+    rows: int
+    nulls: int
+    truncated_rows: int
+    sampled_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class GoldFacts:
+    """What it was measured against."""
+
+    name: str
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class ModeChange:
+    """A mode of gold that vanished from the batch, or outgrew its share in it."""
+
+    mode: int
+    expected_rows: float
+    observed_rows: int
+    p_value: float
+    keywords: tuple[str, ...]
+    exemplars: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A content and how often it came; the value is None where rows may not be shown."""
+
+    count: int
+    value: str | None
+
+
+@dataclass(frozen=True)
+class EffectiveSample:
+    """The batch is as varied as ``rows`` healthy rows: ``fraction`` of its own, with a 95 % interval."""
+
+    fraction: float
+    low: float
+    high: float
+    rows: float
+
+
+@dataclass(frozen=True)
+class EquivalentGenerations:
+    """After so many re-fits on training sets of the given size, a sample would be as poor; with a 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement on one batch.
+
+    Attributes
+    ----------
+    outcome : ``open``, ``closed``, or ``undecided`` where the gate cannot judge
+    phase : None if undecided
+    reason : one sentence
+    rows_needed : rows that would do, where there were too few
+    shifted : whether the batch drifted, in whatever direction
+    """
+
+    outcome: Literal["open", "closed", "undecided"]
+    phase: Phase | None
+    reason: str
+    rows_needed: int | None
+    shifted: bool
+    policy: Policy
+    baseline: GoldFacts
+    batch: BatchFacts
+    findings: tuple[Finding, ...]
+    vanished_modes: tuple[ModeChange, ...]
+    overgrown_modes: tuple[ModeChange, ...]
+    repeated: tuple[Repeated, ...]
+    effective_sample: EffectiveSample | None
+    equivalent_generations: EquivalentGenerations | None
+    versions: dict[str, str]
+    created_at: str
+    seconds: dict[str, float]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate is open."""
+        return self.outcome == "open"
+
+    def raise_for_collapse(self) -> None:
+        """Raise unless the gate is open.
+
+        Raises
+        ------
+        CollapseDetected
+            The gate closed.
+        Undecided
+            The gate could not judge.
+        """
+        if self.outcome == "closed":
+            raise CollapseDetected(self.reason, self)
+        if self.outcome == "undecided":
+            raise Undecided(self.reason, self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict as JSON-able values, after the published schema; a number that is not finite is None."""
+        record = _finite(asdict(self))
+        return {"schema": SCHEMA, **record, "phase": self.phase.value if self.phase else None}
+
+    def to_json(self) -> str:
+        """Return :meth:`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return render(self)
+
+
+class RefusedBatchError(CollapseGuardError):
+    """Base of the two errors that carry a verdict."""
+
+    def __init__(self, message: str, verdict: Verdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
+class CollapseDetected(RefusedBatchError):  # noqa: N818 - the name is fixed by the contract
+    """The gate closed."""
+
+
+class Undecided(RefusedBatchError):  # noqa: N818 - the name is fixed by the contract
+    """The gate could not judge."""
+
+
+def verdict_schema() -> dict[str, Any]:
+    """Return the JSON Schema of :meth:`Verdict.to_dict`."""
+    text = resources.files("collapse_guard.verdict").joinpath("verdict.schema.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def judge(
+    profile: Profile,
+    baseline: Baseline,
+    policy: Policy,
+    *,
+    batch_id: str | None = None,
+    training_rows: int | None = None,
+    seconds: dict[str, float] | None = None,
+) -> Verdict:
+    """Judge the profile of a batch."""
+    digest = hashlib.sha256(f"{profile.content_sum}:{profile.rows}:{profile.nulls}".encode()).hexdigest()
+    batch = BatchFacts(batch_id or digest[:12], digest, profile.rows, profile.nulls, profile.truncated)
+    gold = GoldFacts(baseline.name, baseline.digest, baseline.rows)
+    common: dict[str, Any] = {
+        "policy": policy,
+        "baseline": gold,
+        "batch": batch,
+        "versions": library_versions(),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": seconds or {},
+    }
+    needed = rows_needed(baseline, policy)
+    if profile.rows < needed:
+        return _undecided(profile.rows, needed, common)
+    found = assess(profile, baseline, policy)
+    return _decided(found, profile, baseline, policy, training_rows, common)
+
+
+def rows_needed(baseline: Baseline, policy: Policy) -> int:
+    """Return the rows at which a batch without any tail would close the gate in 90 % of cases: fewer say nothing.
+
+    The tail share must then be significant among all statistics, and its interval beyond the floor (a floor so high that
+    no loss of the tail can reach it does not count).
+    """
+    level = policy.alpha / (len(ROW_SUMS) + _OTHER_STATISTICS)
+    beyond_floor = TAIL_SHARE - min(policy.floors["tail"], TAIL_SHARE / 2)
+    error = min(TAIL_SHARE / -norm.ppf(level), beyond_floor / (TWO_SIDED_95 + norm.ppf(_POWER)))
+    deviation = float(baseline.calibration.deviations[[statistic.name for statistic in ROW_SUMS].index("tail_share")])
+    inverse = (error / deviation) ** 2 - 1 / baseline.healthy.rows
+    return max(BLOCK, math.ceil(1 / inverse)) if inverse > 0 else _NEVER_ENOUGH
+
+
+def _undecided(rows: int, needed: int, common: dict[str, Any]) -> Verdict:
+    if needed == _NEVER_ENOUGH:
+        reason = "cannot judge: gold is too small to show a loss of its tail at these settings. Freeze more gold rows."
+    else:
+        reason = f"cannot judge: {rows:,} rows are too few. At least {needed:,} rows would do; gather more before checking."
+    return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
+                   effective_sample=None, equivalent_generations=None, **common)  # fmt: skip
+
+
+def _decided(
+    found: Assessment, profile: Profile, baseline: Baseline, policy: Policy, training_rows: int | None, common: dict[str, Any]
+) -> Verdict:
+    failed = [finding for finding in found.findings if finding.failed]
+    families = {finding.family for finding in failed if finding.family != "drift"}
+    late = {finding.family for finding in failed if finding.late and finding.family != "drift"}
+    phase = decide_phase(families, late, shifted=found.shifted)
+    fraction, low, high = found.effective
+    return Verdict(
+        outcome="closed" if phase.closes(policy.fail_on) else "open",
+        phase=phase,
+        reason=_reason(phase, failed),
+        rows_needed=None,
+        shifted=found.shifted,
+        findings=found.findings,
+        vanished_modes=_changes(found.lost.cells[:SHOWN], found, baseline) if not found.elsewhere else (),
+        overgrown_modes=_changes(found.overgrown[:SHOWN], found, baseline),
+        repeated=_repeated(profile, baseline),
+        effective_sample=EffectiveSample(fraction, low, high, fraction * profile.rows),
+        equivalent_generations=_generations(found.effective, profile.rows, training_rows) if training_rows else None,
+        **common,
+    )
+
+
+_MEANING = {
+    Phase.HEALTHY: "as varied as healthy data of this size",
+    Phase.SHIFTED: "other data than gold, but not narrower",
+    Phase.EARLY: "early collapse: the rare is going, the bulk still looks healthy",
+    Phase.MID: "mid collapse: the data is narrowing as a whole",
+    Phase.LATE: "late collapse: little of the variety is left",
+}
+
+
+def _reason(phase: Phase, failed: list[Finding]) -> str:
+    seen = sorted({finding.family.replace("_", " ") for finding in failed})
+    return _MEANING[phase] + (f"; seen in {', '.join(seen)}" if seen else "")
+
+
+def _changes(cells: Iterable[int], found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
+    lost = found.lost
+    return tuple(
+        ModeChange(
+            int(cell),
+            float(lost.expected[cell]),
+            int(lost.observed[cell]),
+            float(lost.p_values[cell]),
+            baseline.modes[cell].keywords,
+            baseline.modes[cell].exemplars,
+        )
+        for cell in cells
+    )
+
+
+def _repeated(profile: Profile, baseline: Baseline) -> tuple[Repeated, ...]:
+    counts, texts = profile.duplicates.counts, profile.duplicates.payload
+    most = [row for row in np.argsort(-counts, kind="stable")[:SHOWN] if counts[row] > 1]
+    shown = baseline.exemplars and baseline.kind == "text"
+    return tuple(Repeated(int(counts[row]), bytes(texts[row]).decode(errors="ignore") if shown else None) for row in most)
+
+
+def _generations(effective: tuple[float, float, float], rows: int, training_rows: int) -> EquivalentGenerations:
+    fraction, low, high = effective
+    estimate, most, least = (equivalent_generations(part, rows, training_rows) for part in (fraction, low, high))
+    return EquivalentGenerations(estimate, least, most)
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    match value:
+        case dict():
+            return {key: _finite(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_finite(part) for part in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value

@@ -1,0 +1,149 @@
+"""The gold store: written once, whole or not at all, verified at every load."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import collapse_guard as cg
+from collapse_guard.errors import BaselineNotFoundError, CorruptBaselineError, InvalidInputError, StoreError
+from tests.conftest import mixture
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> cg.Store:
+    """Return a store of its own, with one baseline."""
+    cg.freeze(mixture(2000, 0), "vector", "mixture", store=tmp_path)
+    return cg.Store(tmp_path)
+
+
+def folder(store: cg.Store, digest: str) -> Path:
+    """Return where a baseline lies."""
+    return store.root / "mixture" / digest
+
+
+def test_what_is_loaded_is_what_was_frozen(store: cg.Store, mixture_baseline: cg.Baseline) -> None:
+    """Facts and arrays survive the store, bit for bit."""
+    facts, arrays = store.load("mixture").content()
+    wanted_facts, wanted_arrays = mixture_baseline.content()
+    assert facts == wanted_facts
+    assert arrays.keys() == wanted_arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, wanted_arrays[name], err_msg=name)
+
+
+def test_the_folder_is_named_after_its_content(store: cg.Store) -> None:
+    """The digest is over every file and fact; time and versions stand outside it."""
+    entry = store.entries()[0]
+    manifest = json.loads((folder(store, entry.digest) / "manifest.json").read_text())
+    assert set(manifest) == {"content", "record"}
+    assert "created_at" in manifest["record"]
+    assert set(manifest["content"]["files"]) == {path.name for path in folder(store, entry.digest).glob("*.npy")}
+
+
+@pytest.mark.parametrize("reference", ["mixture", "mixture@latest", "mixture@{0:.8}", "mixture@{0}"])
+def test_references(store: cg.Store, reference: str) -> None:
+    """A name means its latest version; a digest prefix of six or more digits means one."""
+    digest = store.entries()[0].digest
+    assert store.load(reference.format(digest)).digest == digest
+
+
+@pytest.mark.parametrize(
+    ("reference", "error", "message"),
+    [
+        ("other", BaselineNotFoundError, "it has: mixture"),
+        ("mixture@000000000000", BaselineNotFoundError, "is not a digest"),
+        ("mixture@abc", BaselineNotFoundError, "is not a digest"),
+        ("../mixture", InvalidInputError, "expected a name"),
+        ("", InvalidInputError, "expected a name"),
+    ],
+)
+def test_unknown_references(store: cg.Store, reference: str, error: type[Exception], message: str) -> None:
+    """What is not there is said, with what is."""
+    with pytest.raises(error, match=message):
+        store.load(reference)
+
+
+def test_refreezing_adds_a_version_and_keeps_the_old(store: cg.Store) -> None:
+    """The name moves on; the old digest still loads; freezing the old rows again moves it back without a second copy."""
+    first = store.entries()[0].digest
+    second = cg.freeze(mixture(2000, 5), "vector", "mixture", store=store.root).digest
+    assert [entry.digest for entry in store.entries()] == [first, second]
+    assert store.load("mixture").digest == second
+    assert store.load(f"mixture@{first[:12]}").digest == first
+    cg.freeze(mixture(2000, 0), "vector", "mixture", store=store.root)
+    assert store.load("mixture").digest == first
+    assert len(store.entries()) == 2
+
+
+def test_every_damaged_file_is_named(store: cg.Store) -> None:
+    """One flipped bit in any file is found, and the message names the file."""
+    entry = store.entries()[0]
+    for path in sorted(folder(store, entry.digest).iterdir()):
+        data = path.read_bytes()
+        place = data.index(b'"seed"') + 8 if path.suffix == ".json" else len(data) - 1
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(CorruptBaselineError, match=path.name):
+            store.load("mixture")
+        path.write_bytes(data)
+    store.load("mixture")
+
+
+def test_a_missing_file_is_named(store: cg.Store) -> None:
+    """So is a file that is gone."""
+    path = folder(store, store.entries()[0].digest) / "frame.centres.npy"
+    path.unlink()
+    with pytest.raises(CorruptBaselineError, match=r"frame\.centres\.npy"):
+        store.load("mixture")
+
+
+def test_nothing_is_unpickled(store: cg.Store) -> None:
+    """A pickled array is refused even where its hash was forged into the manifest."""
+    home = folder(store, store.entries()[0].digest)
+    payload = np.empty(1, dtype=object)
+    payload[0] = os.getcwd
+    np.save(home / "frame.centres.npy", payload, allow_pickle=True)
+    with pytest.raises((CorruptBaselineError, ValueError)):
+        store.load("mixture")
+    assert not [path for path in home.iterdir() if pickle.dumps(None)[:2] == path.read_bytes()[:2]]
+
+
+def test_a_killed_freeze_leaves_no_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A freeze that dies before the rename leaves nothing that a name means."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", die)
+    with pytest.raises(KeyboardInterrupt):
+        cg.freeze(mixture(2000, 0), "vector", "mixture", store=tmp_path)
+    assert cg.Store(tmp_path).entries() == []
+    monkeypatch.undo()
+    assert cg.freeze(mixture(2000, 0), "vector", "mixture", store=tmp_path).name == "mixture"
+
+
+def test_a_store_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
+    """The store's path is a file: the message names it."""
+    path = tmp_path / "store"
+    path.write_text("not a folder")
+    with pytest.raises(StoreError, match="expected to write to the store"):
+        cg.freeze(mixture(2000, 0), "vector", "mixture", store=path)
+
+
+@pytest.mark.parametrize("name", ["News", "-a", "a" * 65, "a/b", ""])
+def test_bad_names_are_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    """A name is 1 to 64 of a-z, 0-9, - and _."""
+    with pytest.raises(InvalidInputError, match="expected a name"):
+        cg.freeze(mixture(2000, 0), "vector", name, store=tmp_path)
+
+
+def test_no_exemplars_keeps_every_gold_text_out(private_store: tuple[list[str], Path]) -> None:
+    """With exemplars off, no gold row can be found in any byte of the baseline."""
+    texts, home = private_store
+    stored = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert not [text for text in texts if len(text) > 30 and text.encode() in stored]
