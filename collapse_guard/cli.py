@@ -1,0 +1,253 @@
+"""The command line: ``collapse-guard demo``, ``freeze``, ``check`` and ``baselines``.
+
+Exit status of ``check``: 0 the gate is open, 1 it closed, 2 it cannot judge. Of everything else: 0, or 2 for any error.
+Standard output carries the result alone; progress, hints and errors go to standard error.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from collapse_guard.errors import CollapseGuardError
+
+if TYPE_CHECKING:
+    from collapse_guard.baseline.store import Entry
+
+OPEN, CLOSED, CANNOT_JUDGE = 0, 1, 2
+_STATUS = {"open": OPEN, "closed": CLOSED, "undecided": CANNOT_JUDGE}
+
+Command = Callable[..., int]
+
+
+def _guarded(command: Command) -> Callable[..., None]:
+    """Turn every error into one line and status 2, so that a failure is never mistaken for a closed gate."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever click passes
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: click.echo(f"collapse-guard: {message}", err=True)
+            sys.exit(_status(lambda: command(*args, **kwargs)))
+
+    return run
+
+
+def _status(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except CollapseGuardError as error:
+        click.echo(f"collapse-guard: {error}", err=True)
+    except (click.exceptions.Exit, click.ClickException, click.Abort):
+        raise
+    except BrokenPipeError:
+        pass  # the reader of our output left; the status still must not be that of a closed gate
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        click.echo(
+            f"collapse-guard: an unexpected error ({type(error).__name__}: {error}). Please report it with {_log()}.", err=True
+        )
+    return CANNOT_JUDGE
+
+
+def _log() -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="collapse-guard-", suffix=".log", delete=False) as file:
+        traceback.print_exc(file=file)
+    return file.name
+
+
+def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
+    store = click.option("--store", type=click.Path(), help="Folder of baselines; default COLLAPSE_GUARD_STORE, or ./gold.")
+    quiet = click.option("--quiet", is_flag=True, expose_value=False, callback=_silence, help="No progress bars, no hints.")
+    return store(quiet(command))
+
+
+def _silence(_context: click.Context, _parameter: click.Parameter, quiet: bool) -> None:  # noqa: FBT001 - click's signature
+    if quiet:
+        os.environ["COLLAPSE_GUARD_QUIET"] = "1"
+
+
+def _hint(text: str) -> None:
+    if os.environ.get("COLLAPSE_GUARD_QUIET") != "1":
+        click.echo(f"next: {text}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="collapse-guard")
+def main() -> None:
+    """Stop model collapse before training: freeze gold data once, check every batch against it."""
+
+
+@main.command()
+@click.argument("gold", type=click.Path())
+@click.option("--column", required=True, multiple=True, help="Column to measure; several times for numeric columns.")
+@click.option("--name", required=True, help="What to call the baseline: a-z, 0-9, - and _.")
+@click.option("--embedder", help="static, minilm, a model's name or folder, vectors, numeric; by column type if left out.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the cells and the random directions.")
+@click.option("--no-exemplars", is_flag=True, help="Keep no gold row in the baseline or in verdicts.")
+@_shared
+@_guarded
+def freeze(
+    gold: str, column: tuple[str, ...], name: str, embedder: str | None, seed: int, *, no_exemplars: bool, store: str | None
+) -> int:
+    """Freeze GOLD (parquet, csv, jsonl, arrow; a file, folder or glob) as an immutable baseline.
+
+    Example: collapse-guard freeze gold.csv --column text --name news
+    """
+    from collapse_guard.baseline.store import Store  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.guard import freeze as freeze_gold  # noqa: PLC0415
+
+    columns = column[0] if len(column) == 1 else column
+    baseline = freeze_gold(gold, columns, name, store=store, embedder=embedder, seed=seed, exemplars=not no_exemplars)
+    click.echo(
+        f"frozen {baseline.reference}: {baseline.rows:,} rows of {', '.join(baseline.columns)} ({baseline.embedder.identity})"
+    )
+    _hint(f"collapse-guard check BATCH --baseline {baseline.reference} --store {Store(store).root}")
+    return OPEN
+
+
+@main.command()
+@click.argument("batch", type=click.Path())
+@click.option("--baseline", required=True, help="name, name@latest or name@digest.")
+@click.option("--column", multiple=True, help="If the column is called otherwise than in gold.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["early", "mid", "late", "never"]),
+    default="early",
+    show_default=True,
+    help="Mildest phase that closes the gate.",
+)
+@click.option("--alpha", type=float, default=0.01, show_default=True, help="Family-wise level of the narrowing statistics.")
+@click.option("--batch-id", help="How the verdict calls the batch; the beginning of its content digest if left out.")
+@click.option("--training-rows", type=int, help="Rows that each generation of the generator was trained on, if known.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Also write the verdict as JSON to this file.")
+@_shared
+@_guarded
+def check(
+    batch: str,
+    baseline: str,
+    column: tuple[str, ...],
+    form: str,
+    output: str | None,
+    store: str | None,
+    **options: Any,  # noqa: ANN401
+) -> int:
+    """Check BATCH against a baseline. Exit status: 0 open, 1 closed, 2 cannot judge.
+
+    Example: collapse-guard check batch.csv --baseline news
+    """
+    from collapse_guard.guard import check as check_batch  # noqa: PLC0415 - seconds of imports that --help need not pay
+
+    columns = column[0] if len(column) == 1 else column
+    verdict = check_batch(batch, baseline, store=store, column=columns or None, **options)
+    if output:
+        _write(Path(output), verdict.to_json())
+    click.echo(verdict.to_json() if form == "json" else str(verdict))
+    pinned = f"{verdict.baseline.name}@{verdict.baseline.digest[:12]}"
+    if verdict.outcome == "closed":
+        _hint(f"collapse-guard baselines show {pinned}, and the runbook for a closed gate in README")
+    elif baseline != pinned:
+        _hint(f"pin the baseline in your pipeline: --baseline {pinned}")
+    return _STATUS[verdict.outcome]
+
+
+@main.group()
+def baselines() -> None:
+    """List, show and verify frozen baselines."""
+
+
+@baselines.command(name="list")
+@_shared
+@_guarded
+def list_baselines(store: str | None) -> int:
+    """List the baselines of a store, a line each."""
+    from collapse_guard.baseline.store import Store  # noqa: PLC0415
+
+    entries = Store(store).entries()
+    for entry in entries:
+        click.echo(_line(entry))
+    if not entries:
+        _hint(f"the store {Store(store).root} is empty: collapse-guard freeze GOLD --column COLUMN --name NAME")
+    return OPEN
+
+
+@baselines.command()
+@click.argument("reference")
+@_shared
+@_guarded
+def show(reference: str, store: str | None) -> int:
+    """Show what REFERENCE was frozen from, and what its modes are about."""
+    from collapse_guard.baseline.store import Store  # noqa: PLC0415
+
+    entry = Store(store).verify(reference)
+    facts = entry.facts
+    click.echo(_line(entry))
+    click.echo(f"digest     {entry.digest}")
+    click.echo(f"columns    {', '.join(facts['columns'])} ({facts['kind']})")
+    click.echo(f"embedder   {facts['embedder']['identity']}")
+    click.echo(f"rows       {facts['rows']:,} measured, {facts['nulls']:,} empty; seed {facts['seed']}")
+    click.echo(f"modes      {len(facts['modes']):,}")
+    for number, mode in enumerate(facts["modes"]):
+        click.echo(f"  {number:>4}  {', '.join(mode['keywords']) or '-'}")
+    _hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
+    return OPEN
+
+
+@baselines.command()
+@click.argument("reference")
+@_shared
+@_guarded
+def verify(reference: str, store: str | None) -> int:
+    """Check every byte of a baseline. Exit status: 0 intact, 2 damaged or not there."""
+    from collapse_guard.baseline.store import Store  # noqa: PLC0415
+
+    entry = Store(store).verify(reference)
+    click.echo(f"intact {entry.name}@{entry.digest}")
+    return OPEN
+
+
+@main.command()
+@click.option(
+    "--folder", type=click.Path(file_okay=False), default="collapse-guard-demo", show_default=True, help="Where to write."
+)
+@click.option("--quiet", is_flag=True, expose_value=False, callback=_silence, help="No progress bars, no hints.")
+@_guarded
+def demo(folder: str) -> int:
+    """Run the main job on real text, offline: freeze, check, and watch a model collapse.
+
+    The text is the docstrings of Python and its packages on this machine.
+    """
+    from collapse_guard.demo.checkpoint import run_checkpoint  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.demo.demo import NAME, run_demo  # noqa: PLC0415
+
+    made = run_demo(Path(folder), click.echo)
+    run_checkpoint(made, click.echo)
+    _hint(f"collapse-guard check {folder}/generation-8.csv --baseline {NAME} --store {folder}/gold")
+    return OPEN
+
+
+def _line(entry: Entry) -> str:
+    latest = "  latest" if entry.latest else ""
+    return f"{entry.name}@{entry.digest[:12]}  {entry.facts['rows']:>9,} rows  {', '.join(entry.facts['columns'])}  {entry.created_at}{latest}"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    from collapse_guard.errors import InvalidInputError  # noqa: PLC0415
+
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(f"{text}\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        msg = f"expected to write the verdict to {path.absolute()}, but {error.strerror or error}. Choose a folder that exists and can be written."
+        raise InvalidInputError(msg) from error

@@ -1,0 +1,60 @@
+"""The gate as an expectation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
+
+from collapse_guard.errors import InsufficientDataError
+from collapse_guard.verdict.policy import Policy
+from collapse_guard.verdict.verdict import judge
+
+from .base import BaselineExpectation
+
+
+class ExpectColumnNotToShowCollapse(BaselineExpectation):
+    """Expect the column to be as varied as healthy data of its size, measured against a gold baseline.
+
+    ExpectColumnNotToShowCollapse is a Column Aggregate Expectation. It fails if the verdict is `fail_on` or worse, and it
+    errs, which is a failure too, if there are too few rows to judge.
+
+    Args:
+        column (str): The column name: texts, or embedding vectors, as the baseline was frozen.
+        baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
+        store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
+        fail_on (str): The mildest phase that fails: early, mid, late, or never.
+        alpha (float): The share of healthy batches in which any narrowing statistic is called significant.
+
+    Returns:
+        An ExpectationValidationResult; `observed_value` is the phase (healthy, shifted, early, mid, late), and `details`
+        holds the verdict as JSON and as text.
+    """
+
+    fail_on: Literal["early", "mid", "late", "never"] | SuiteParameterDict[str, Any] = pydantic.Field(
+        default="early", description="The mildest phase that fails."
+    )
+
+    success_keys: ClassVar = ("baseline", "store", "fail_on", "alpha")
+    args_keys: ClassVar = ("column", "baseline", "store", "fail_on", "alpha")
+    sentence: ClassVar[str] = (
+        "$column must not show collapse against the gold baseline $baseline; the mildest phase that fails is $fail_on."
+    )
+
+    class Config:
+        title = "Expect column not to show collapse"
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
+        execution_engine: Any = None,  # noqa: ANN401, ARG002
+    ) -> dict[str, Any]:
+        profile, baseline = self.measured(metrics)
+        wanted = self._get_success_kwargs()
+        verdict = judge(profile, baseline, Policy.of(wanted["fail_on"], wanted["alpha"]))
+        if verdict.phase is None:
+            raise InsufficientDataError(verdict.reason)
+        details = {"verdict": verdict.to_dict(), "text": str(verdict)}
+        return {"success": verdict.passed, "result": {"observed_value": verdict.phase.value, "details": details}}

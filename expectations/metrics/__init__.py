@@ -1,0 +1,1 @@
+"""What the expectations are computed from."""

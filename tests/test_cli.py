@@ -1,0 +1,167 @@
+"""The command line: exit status 0, 1 or 2, the result alone on standard output, and one clear message for every mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import collapse_guard as cg
+from collapse_guard import guard
+from collapse_guard.cli import main
+from tests.conftest import mixture
+
+
+def run(*arguments: object) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with good and bad batches of the ``mixture`` baseline."""
+    folder = tmp_path_factory.mktemp("files")
+    good = mixture(1000, 1)
+    good.to_parquet(folder / "good.parquet")
+    pd.concat([good.head(50)] * 20).to_parquet(folder / "narrow.parquet")
+    good.head(20).to_parquet(folder / "few.parquet")
+    good.rename(columns={"vector": "v"}).to_parquet(folder / "renamed.parquet")
+    pd.DataFrame({"vector": pd.Series([None] * 500, dtype=object)}).to_parquet(folder / "null.parquet")
+    mixture(1000, 1, dimension=8).to_parquet(folder / "dimension.parquet")
+    broken = mixture(500, 1)
+    broken["vector"] = [np.full(16, np.nan, dtype=np.float32), *broken["vector"][1:]]
+    broken.to_parquet(folder / "nan.parquet")
+    (folder / "empty.parquet").touch()
+    (folder / "garbage.parquet").write_bytes(b"PAR1 no, not really")
+    (folder / "batch.xlsx").write_bytes(b"PK")
+    return folder
+
+
+def test_open_is_zero(files: Path, gold_store: Path) -> None:
+    """A healthy batch."""
+    result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Gate OPEN")
+
+
+def test_closed_is_one(files: Path, gold_store: Path) -> None:
+    """A collapsed batch; in shadow mode it passes."""
+    command = ("check", files / "narrow.parquet", "--baseline", "mixture", "--store", gold_store)
+    assert run(*command).exit_code == 1
+    assert run(*command, "--fail-on", "never").exit_code == 0
+
+
+BAD = [
+    ("nowhere.parquet", "mixture", "there is none at"),
+    ("empty.parquet", "mixture", "is empty"),
+    ("garbage.parquet", "mixture", "expected a readable file"),
+    ("batch.xlsx", "mixture", "expected files of one format"),
+    ("renamed.parquet", "mixture", "expected column 'vector'; the data has 'v'"),
+    ("null.parquet", "mixture", "all empty"),
+    ("dimension.parquet", "mixture", "dimension 16, got 8"),
+    ("nan.parquet", "mixture", "NaN or infinity"),
+    ("good.parquet", "other", "expected a baseline 'other'"),
+    ("good.parquet", "mixture@000000", "is not a digest"),
+    ("good.parquet", "No/Name", "expected a name"),
+]
+
+
+@pytest.mark.parametrize(("file", "baseline", "message"), BAD, ids=[f"{file}-{baseline}" for file, baseline, _ in BAD])
+def test_bad_input_is_two_with_one_message(files: Path, gold_store: Path, file: str, baseline: str, message: str) -> None:
+    """One message that says what was expected, nothing on standard output, no traceback."""
+    result = run("check", files / file, "--baseline", baseline, "--store", gold_store)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("collapse-guard: expected")
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_too_few_rows_are_two(files: Path, gold_store: Path) -> None:
+    """Undecided is not closed: the verdict says how many rows would do."""
+    result = run("check", files / "few.parquet", "--baseline", "mixture", "--store", gold_store)
+    assert result.exit_code == 2
+    assert "UNDECIDED" in result.stdout
+    assert "rows would do" in result.stdout
+
+
+def test_damaged_baseline_is_two(files: Path, tmp_path: Path) -> None:
+    """A check against damaged gold would mean nothing; verify says the same."""
+    baseline = cg.freeze(mixture(2000, 0), "vector", "mixture", store=tmp_path)
+    damaged = tmp_path / "mixture" / baseline.digest / "healthy.moments.mean.npy"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    for command in (("check", files / "good.parquet", "--baseline", "mixture"), ("baselines", "verify", "mixture")):
+        result = run(*command, "--store", tmp_path)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "healthy.moments.mean.npy" in result.stderr
+
+
+def test_an_unexpected_error_is_two_with_a_log(files: Path, gold_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of ours must not look like a closed gate; the traceback is in the file that the line names."""
+
+    def fail(*_: object, **__: object) -> None:
+        message = "surprise"
+        raise ZeroDivisionError(message)
+
+    monkeypatch.setattr(guard, "profile", fail)
+    result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store)
+    assert result.exit_code == 2
+    assert "ZeroDivisionError: surprise" in result.stderr
+    log = Path(result.stderr.split("with ")[-1].strip().rstrip("."))
+    assert "Traceback" in log.read_text()
+    log.unlink()
+
+
+def test_json_alone_on_standard_output(files: Path, gold_store: Path, tmp_path: Path) -> None:
+    """``--format json`` prints the verdict and nothing else; ``-o`` writes the same, whatever is printed."""
+    output = tmp_path / "verdict.json"
+    result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store, "--format", "json", "-o", output)
+    assert json.loads(result.stdout) == json.loads(output.read_text())
+
+
+def test_output_into_no_folder_is_two(files: Path, gold_store: Path, tmp_path: Path) -> None:
+    """A verdict that cannot be written is not a pass."""
+    result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store, "-o", tmp_path / "no" / "v.json")
+    assert result.exit_code == 2
+    assert "expected to write the verdict" in result.stderr
+
+
+def test_freeze_list_show_verify(files: Path, tmp_path: Path) -> None:
+    """The baseline's life: each command prints its result, and the next command as a hint."""
+    mixture(2000, 0).to_parquet(files / "gold.parquet")
+    frozen = run("freeze", files / "gold.parquet", "--column", "vector", "--name", "life", "--store", tmp_path)
+    assert frozen.exit_code == 0
+    assert frozen.stdout.startswith("frozen life@")
+    assert "next: collapse-guard check" not in frozen.stderr  # the tests are quiet
+    assert "life@" in run("baselines", "list", "--store", tmp_path).stdout
+    assert "2,000 measured" in run("baselines", "show", "life", "--store", tmp_path).stdout
+    assert run("baselines", "verify", "life", "--store", tmp_path).stdout.startswith("intact life@")
+
+
+def test_hints_go_to_standard_error(files: Path, gold_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare name moves when gold is frozen again, so the pinned reference is offered."""
+    monkeypatch.setenv("COLLAPSE_GUARD_QUIET", "0")
+    result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store)
+    assert "next: pin the baseline in your pipeline: --baseline mixture@" in result.stderr
+    assert "next: pin" not in result.stdout
+
+
+def test_wrong_usage_is_two() -> None:
+    """Unknown commands and missing options are errors, not closed gates."""
+    assert run("chekc").exit_code == 2
+    assert run("check", "batch.csv").exit_code == 2
+
+
+def test_the_installed_command(files: Path, gold_store: Path) -> None:
+    """The console script itself, in a process of its own, ends with the status of its verdict."""
+    script = Path(sys.executable).with_name("collapse-guard")
+    command = [str(script), "check", str(files / "narrow.parquet"), "--baseline", "mixture", "--store", str(gold_store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("Gate CLOSED")
+    assert done.stderr == ""
