@@ -22,7 +22,7 @@ from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE, block_distances, n
 from collapse_guard.vectors import Counts, Floats, Keys
 
 SMALLEST_SHARES = np.geomspace(1e-4, 1, 400)
-"""Probabilities at which the distribution of the smallest z is stored; below them Bonferroni's bound serves."""
+"""Probabilities at which the distribution of the smallest z is stored."""
 
 _DRAWS = 500_000
 _SPLITS_PER_SIZE = 16
@@ -80,10 +80,10 @@ class Calibration:
         them correlated as their influences are, the others independent, which is conservative.
         """
         others = len(z) - len(self.values)
-        none_of_correlated = 1 - np.interp(z, self.smallest_z, SMALLEST_SHARES, left=0)
-        together = 1 - none_of_correlated * norm.sf(z) ** others
-        bonferroni = np.minimum(len(z) * norm.cdf(z), 1)
-        return np.asarray(np.where(z < self.smallest_z[0], bonferroni, np.minimum(together, bonferroni)))
+        within = np.maximum(z, self.smallest_z[0])
+        together = 1 - (1 - np.interp(within, self.smallest_z, SMALLEST_SHARES)) * norm.sf(within) ** others
+        # Beyond what was drawn, the p-value falls as that of a single z does.
+        return np.asarray(np.minimum(together, np.minimum(len(z) * norm.cdf(within), 1)) * norm.cdf(z) / norm.cdf(within))
 
 
 def calibrate(
@@ -162,8 +162,11 @@ def _type_dispersion(keys: Keys, lengths: Counts, rng: np.random.Generator) -> f
     """Compare the variance of the richness, types drawn row by row, with that of types drawn one by one.
 
     Words of one row come together, and so do rare words of one topic. The row-wise variance is a jackknife over blocks of
-    rows (Efron & Stein 1981, doi:10.1214/aos/1176345462).
+    rows (Efron & Stein 1981, doi:10.1214/aos/1176345462). It errs upwards, most
+    where types are equally frequent. Where each row is one type, the draws are independent as they are.
     """
+    if (lengths == 1).all():
+        return 1.0
     whole = Rarefaction.of(types(keys))
     block_of_row = rng.integers(_TYPE_BLOCKS, size=len(lengths))
     block = np.repeat(block_of_row, lengths)

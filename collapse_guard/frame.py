@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.cluster.hierarchy import fcluster, linkage
 
-from collapse_guard.vectors import Floats, Vectors
+from collapse_guard.vectors import Counts, Floats, Vectors
 
 if TYPE_CHECKING:
     import faiss
@@ -27,9 +28,12 @@ NEIGHBOUR = 5
 EDGE_SHARES = np.concatenate([np.linspace(0.05, 0.95, 19), [0.99, 0.995]])
 """The shares of healthy rows that lie closer to gold than each edge of the distance histogram."""
 
-ROWS_PER_CELL = 25
-CELLS = (8, 512)
+ROWS_PER_CELL = 10
+CELLS = (8, 1024)
 """Fewest and most cells; between them, one for every ``ROWS_PER_CELL`` reference rows."""
+
+CELLS_PER_MODE = 4
+"""A mode is a group of about so many neighbouring cells: enough rows that one mode can be missed."""
 
 REFERENCE_CAP = 20_000
 """Most reference rows kept for neighbour search: 20 MB at 256 dimensions."""
@@ -73,6 +77,7 @@ class Frame:
     ----------
     reference : ``(r, d)`` float32, the reference rows
     centres : ``(k, d)`` float32, k-means centres of them
+    mode_of_cell : ``(k,)``, the mode that each cell belongs to
     scales : ``(k,)``, mean squared distance of a cell's reference rows to its centre
     edges : ``(e,)``, distances to gold at which ``EDGE_SHARES`` of the calibration rows lie closer
     frequencies : ``(d, f)`` float32, for the random Fourier features of a Gaussian kernel
@@ -81,6 +86,7 @@ class Frame:
 
     reference: Vectors
     centres: Vectors
+    mode_of_cell: Counts
     scales: Floats
     edges: Floats
     frequencies: Vectors
@@ -95,6 +101,10 @@ class Frame:
     def cells(self) -> int:
         """The number of cells, the one for rows off gold's manifold not counted."""
         return len(self.centres)
+
+    def per_mode(self, cells: Counts) -> Counts:
+        """Return ``(m,)`` rows per mode from ``(k,)`` rows per cell."""
+        return np.bincount(self.mode_of_cell, weights=cells).astype(np.int64)
 
     @cached_property
     def digest(self) -> str:
@@ -162,9 +172,22 @@ def build_frame(reference: Vectors, calibration: Vectors, *, rng: np.random.Gene
     # A cell of few rows borrows the average: its own mean square would be near zero for a cell of copies.
     mean = max(float(squared.mean()), _NEAR_ZERO)
     scales = (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (rows + 1)
-    draft = Frame(reference, centres, scales, np.empty(0), _gaussian_frequencies(reference, rng), _hyperplanes(reference, rng))
-    edges = np.quantile(draft.distances(calibration), EDGE_SHARES)
-    return Frame(reference, centres, scales, edges, draft.frequencies, draft.hyperplanes)
+    draft = Frame(
+        reference=reference,
+        centres=centres,
+        mode_of_cell=_modes(centres),
+        scales=scales,
+        edges=np.empty(0),
+        frequencies=_gaussian_frequencies(reference, rng),
+        hyperplanes=_hyperplanes(reference, rng),
+    )
+    return replace(draft, edges=np.quantile(draft.distances(calibration), EDGE_SHARES))
+
+
+def _modes(centres: Vectors) -> Counts:
+    """Group neighbouring centres by Ward's method (1963, doi:10.1080/01621459.1963.10500845), numbered from 0."""
+    groups = fcluster(linkage(centres.astype(np.float64), "ward"), max(len(centres) // CELLS_PER_MODE, 2), "maxclust")
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def _k_means(rows: Vectors, cells: int, seed: int) -> Vectors:

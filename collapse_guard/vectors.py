@@ -84,10 +84,11 @@ def unit(matrix: Vectors) -> Vectors:
 
 
 def _stacked(values: Sequence[Any] | npt.NDArray[Any]) -> Vectors:
-    if isinstance(values, np.ndarray) and values.dtype != object:
-        return np.ascontiguousarray(values, dtype=np.float32)
     try:
-        rows = [np.asarray(row, dtype=np.float32) for row in values]
+        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which is refused
+            if isinstance(values, np.ndarray) and values.dtype != object:
+                return np.ascontiguousarray(values, dtype=np.float32)
+            rows = [np.asarray(row, dtype=np.float32) for row in values]
     except (TypeError, ValueError) as error:
         msg = f"expected vectors of numbers, got {_first_odd(values)!r}. Choose a column that holds lists of numbers."
         raise InvalidInputError(msg) from error

@@ -1,4 +1,4 @@
-"""What gold's cells are about: keywords, and rows that stand for them."""
+"""What gold's modes are about: keywords, and rows that stand for them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-import numpy.typing as npt
 
 from collapse_guard.contents import words
 from collapse_guard.frame import Frame, Located
-from collapse_guard.vectors import Floats
+from collapse_guard.vectors import Vectors
 
 KEYWORDS = 4
 EXEMPLARS = 2
@@ -24,12 +23,12 @@ _SHOWN = 160
 
 @dataclass(frozen=True)
 class Mode:
-    """One cell in words.
+    """One mode in words.
 
     Attributes
     ----------
     keywords : words that are more frequent here than elsewhere in gold, the strongest first
-    exemplars : gold rows nearest to the cell's centre, or none if gold's rows may not be shown
+    exemplars : gold rows nearest to the mode's centre, or none if gold's rows may not be shown
     """
 
     keywords: tuple[str, ...]
@@ -37,21 +36,24 @@ class Mode:
 
 
 def describe_modes(frame: Frame, located: Located, texts: Sequence[str] | None, *, exemplars: bool) -> tuple[Mode, ...]:
-    """Describe each of the frame's cells by the ``n`` gold rows that lie in it; cells of vectors have no words."""
+    """Describe each of the frame's modes by the ``n`` gold rows that lie in it; modes of vectors have no words."""
+    mode_of_row = np.append(frame.mode_of_cell, -1)[located.cell]
+    rows_of = [np.flatnonzero(mode_of_row == mode) for mode in range(int(frame.mode_of_cell.max()) + 1)]
     if texts is None:
-        return (Mode((), ()),) * frame.cells
-    spread = ((located.vectors - frame.centres[np.minimum(located.cell, frame.cells - 1)]) ** 2).sum(axis=1)
-    rows_of = [np.flatnonzero(located.cell == cell) for cell in range(frame.cells)]
+        return (Mode((), ()),) * len(rows_of)
     found = [set(words(text)) for text in texts]
     everywhere = Counter(word for row in found for word in row)
     return tuple(
-        Mode(_keywords([found[row] for row in rows], everywhere, len(texts)), _nearest(rows, spread, texts) if exemplars else ())
+        Mode(
+            _keywords([found[row] for row in rows], everywhere, len(texts)),
+            _nearest(located.vectors[rows], [texts[int(row)] for row in rows]) if exemplars else (),
+        )
         for rows in rows_of
     )
 
 
 def _keywords(rows: list[set[str]], everywhere: Counter[str], total: int) -> tuple[str, ...]:
-    """Rank words by their part of the divergence of this cell's rows from all rows: p log(p / q)."""
+    """Rank words by their part of the divergence of this mode's rows from all rows: p log(p / q)."""
     here = Counter(word for row in rows for word in row)
     lift = {word: count / len(rows) * total / everywhere[word] for word, count in here.items() if count > 1}
     score = {word: here[word] * log(times) for word, times in lift.items() if times > LEAST_LIFT}
@@ -59,7 +61,9 @@ def _keywords(rows: list[set[str]], everywhere: Counter[str], total: int) -> tup
     return tuple(ranked[:KEYWORDS])
 
 
-def _nearest(rows: npt.NDArray[np.intp], spread: Floats, texts: Sequence[str]) -> tuple[str, ...]:
-    nearest = rows[np.argsort(spread[rows], kind="stable")]
-    distinct = dict.fromkeys(" ".join(texts[row].split())[:_SHOWN] for row in nearest)
+def _nearest(vectors: Vectors, texts: Sequence[str]) -> tuple[str, ...]:
+    if not texts:
+        return ()
+    apart = ((vectors - vectors.mean(axis=0)) ** 2).sum(axis=1)
+    distinct = dict.fromkeys(" ".join(texts[int(row)].split())[:_SHOWN] for row in np.argsort(apart, kind="stable"))
     return tuple(list(distinct)[:EXEMPLARS])

@@ -16,6 +16,9 @@ from scipy.optimize import brentq
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.vectors import Floats
 
+_POOREST = 1e-4
+_SMALL_LOAD = 1e-3
+
 
 @dataclass(frozen=True)
 class Rarefaction:
@@ -76,7 +79,8 @@ def equivalent_generations(fraction: float, rows: int, training_rows: int) -> fl
 
     After k re-fits on M draws each, n draws show as many rare types as :math:`n \hat g_k` clean ones,
     :math:`\hat g_k = (M/n) h^{\circ k}(n/M)`, :math:`h(x) = 1 - e^{-x}` (a Poisson branching process; its bounds are in
-    Suresh, Thangaraj & Khandavally, AISTATS 2025, arXiv:2412.17646). Between whole k the logarithm is interpolated.
+    Suresh, Thangaraj & Khandavally, AISTATS 2025, arXiv:2412.17646). Between whole k the logarithm is interpolated; where x is
+    small, :math:`1/h(x) = 1/x + 1/2 + x/12 + O(x^3)` is summed in closed form.
 
     Examples
     --------
@@ -86,8 +90,13 @@ def equivalent_generations(fraction: float, rows: int, training_rows: int) -> fl
     0.0
     """
     load = rows / training_rows
-    before, now, k = load, -np.expm1(-load), 1
-    while now / load > max(fraction, 1e-4):
-        before, now, k = now, -np.expm1(-now), k + 1
-    step = np.log(before / (max(fraction, 1e-4) * load)) / np.log(before / now)
-    return max(float(k - 1 + step), 0.0)
+    target = max(fraction, _POOREST) * load
+    if target >= load:
+        return 0.0
+    now, k = load, 0
+    while now > _SMALL_LOAD:
+        after = -np.expm1(-now)
+        if after <= target:
+            return float(k + np.log(now / target) / np.log(now / after))
+        now, k = after, k + 1
+    return float(k + 2 * (1 / target - 1 / now) - np.log(now / target) / 3)

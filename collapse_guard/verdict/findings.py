@@ -13,7 +13,7 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.profile import Profile
 from collapse_guard.sketches.distinct import sampled_rows
-from collapse_guard.statistics.coverage import LostModes, lost_modes
+from collapse_guard.statistics.coverage import AbandonedMass, LostModes, abandoned_mass, lost_modes
 from collapse_guard.statistics.drift import mmd
 from collapse_guard.statistics.repetition import copies
 from collapse_guard.statistics.richness import Rarefaction, richness_variance
@@ -111,16 +111,29 @@ class _Draft:
 
 def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     """Measure ``profile`` against the calibration part of ``baseline``."""
-    lost = lost_modes(baseline.healthy.occupancy.counts[:-1], profile.occupancy.counts[:-1])
-    overgrown = lost_modes(profile.occupancy.counts[:-1], baseline.healthy.occupancy.counts[:-1]).cells
+    gold_cells, batch_cells = (part.occupancy.counts[:-1] for part in (baseline.healthy, profile))
+    gold_modes, batch_modes = (baseline.frame.per_mode(cells) for cells in (gold_cells, batch_cells))
     effective = _effective_sample(profile, baseline)
-    drafts = [*_row_sums(profile, baseline), _neighbours(profile, baseline), _modes(lost), effective, _copies(profile, baseline)]
+    drafts = [
+        *_row_sums(profile, baseline),
+        _neighbours(profile, baseline),
+        _modes(abandoned_mass(gold_cells, batch_cells)),
+        effective,
+        _copies(profile, baseline),
+    ]
     drift = _drift(profile, baseline)
     shifted = bool(drift.p_value < policy.alpha)
     beyond = _beyond(profile, baseline)
     elsewhere = bool(shifted and -beyond.least_lost > ELSEWHERE)
     findings = _judge(drafts, baseline, policy, elsewhere=elsewhere)
-    return Assessment((*findings, drift, beyond), lost, tuple(map(int, overgrown)), shifted, elsewhere, effective.ratio)
+    return Assessment(
+        findings=(*findings, drift, beyond),
+        lost=lost_modes(gold_modes, batch_modes),
+        overgrown=tuple(map(int, lost_modes(batch_modes, gold_modes).modes)),
+        shifted=shifted,
+        elsewhere=elsewhere,
+        effective=effective.ratio,
+    )
 
 
 @dataclass(frozen=True)
@@ -190,8 +203,8 @@ def _judged_elsewhere(plain: list[Finding], policy: Policy) -> list[Finding]:
 
 def _row_sums(profile: Profile, baseline: Baseline, margins: float = TWO_SIDED_95) -> list[_Draft]:
     rows, healthy_rows = profile.rows, baseline.healthy.rows
-    expected = baseline.calibration.expected(rows)
-    errors = baseline.calibration.standard_errors(rows, healthy_rows)
+    expected = baseline.calibration.expected(rows).tolist()
+    errors = baseline.calibration.standard_errors(rows, healthy_rows).tolist()
     return [_row_sum(*each, margins, profile) for each in zip(ROW_SUMS, expected, errors, strict=True)]
 
 
@@ -222,9 +235,9 @@ def _neighbours(profile: Profile, baseline: Baseline) -> _Draft:
     return _share("neighbour_tail", "tail", value, null.block_mean, TWO_SIDED_95 * error, z)
 
 
-def _modes(lost: LostModes) -> _Draft:
+def _modes(lost: AbandonedMass) -> _Draft:
     margin = TWO_SIDED_95 * lost.standard_error
-    least, most = max(lost.lost - margin, 0.0), min(lost.lost + margin, 1.0)
+    least, most = lost.lost - margin, lost.lost + margin
     z = max(float(norm.ppf(lost.p_value)), _LEAST_Z)
     return _Draft("mode_coverage", "modes", 1 - lost.lost, 1.0, lost.lost, least, most, (1 - lost.lost, 1 - most, 1 - least), z)
 

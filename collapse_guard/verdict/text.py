@@ -20,7 +20,7 @@ MEANINGS = {
     "within_mode_spread": "spread within each topic",
     "tail_share": "rows in gold's rare regions",
     "neighbour_tail": "rows with few like them in the batch",
-    "mode_coverage": "share of gold's topics still visited",
+    "mode_coverage": "gold's mass in regions still visited",
     "effective_sample": "effective sample (healthy rows per row)",
     "copies": "rows that repeat another",
     "mmd": "distance to gold (MMD, relative)",

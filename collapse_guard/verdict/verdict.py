@@ -245,7 +245,7 @@ def _decided(
         rows_needed=None,
         shifted=found.shifted,
         findings=found.findings,
-        vanished_modes=_changes(found.lost.cells[:SHOWN], found, baseline) if not found.elsewhere else (),
+        vanished_modes=_changes(found.lost.modes[:SHOWN], found, baseline) if not found.elsewhere else (),
         overgrown_modes=_changes(found.overgrown[:SHOWN], found, baseline),
         repeated=_repeated(profile, baseline),
         effective_sample=EffectiveSample(fraction, low, high, fraction * profile.rows),
@@ -268,18 +268,18 @@ def _reason(phase: Phase, failed: list[Finding]) -> str:
     return _MEANING[phase] + (f"; seen in {', '.join(seen)}" if seen else "")
 
 
-def _changes(cells: Iterable[int], found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
+def _changes(modes: Iterable[int], found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
     lost = found.lost
     return tuple(
         ModeChange(
-            int(cell),
-            float(lost.expected[cell]),
-            int(lost.observed[cell]),
-            float(lost.p_values[cell]),
-            baseline.modes[cell].keywords,
-            baseline.modes[cell].exemplars,
+            int(mode),
+            float(lost.expected[mode]),
+            int(lost.observed[mode]),
+            float(lost.p_values[mode]),
+            baseline.modes[mode].keywords,
+            baseline.modes[mode].exemplars,
         )
-        for cell in cells
+        for mode in modes
     )
 
 

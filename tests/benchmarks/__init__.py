@@ -1,0 +1,1 @@
+"""What is decided or promised by measurement; each module is a command."""
