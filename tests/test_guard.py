@@ -155,6 +155,7 @@ def bad_frames() -> list[tuple[str, Callable[[], pd.DataFrame], str]]:
         ("ragged", lambda: ragged, "one length"),
         ("text", lambda: pd.DataFrame({"vector": ["a"] * 500}), "lists of numbers"),
         ("zero vector", lambda: pd.DataFrame({"vector": [np.zeros(16)] * 500}), "all zero"),
+        ("half a character", lambda: pd.DataFrame({"vector": pd.Series(["bad \ud800"] * 500, dtype=object)}), "half a character"),
         ("mixed types", lambda: pd.DataFrame({"vector": [1, "a", [2.0]] * 200}), "one type"),
     ]
 

@@ -42,6 +42,9 @@ def _from_pandas(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
         raise InvalidInputError(msg)
     try:
         return pa.table({column: pa.array(_plain(frame[column]), from_pandas=True) for column in columns})
+    except UnicodeEncodeError as error:
+        msg = f"expected texts in {', '.join(map(repr, columns))}, but one holds half a character: {error.reason}. Decode the texts again."
+        raise InvalidInputError(msg) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         msg = f"expected values of one type in {', '.join(map(repr, columns))}, but: {error}. Convert the column first."
         raise InvalidInputError(msg) from error

@@ -59,7 +59,8 @@ class BottomK:
     @property
     def kept_share(self) -> float:
         """The share of all distinct items that is kept; exact 1 if none was dropped, else an unbiased estimate."""
-        return float(self.keys[-1]) / 2.0**64 if self.dropped else 1.0
+        kept = len(self.keys)
+        return float(self.keys[-1]) / 2.0**64 * kept / (kept - 1) if self.dropped else 1.0
 
     @property
     def distinct(self) -> float:

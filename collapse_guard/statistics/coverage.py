@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom, hypergeom, poisson
+import numpy.typing as npt
+from scipy.stats import binom, gamma, hypergeom, poisson
 
 from collapse_guard.vectors import Counts, Floats
 
@@ -23,6 +24,8 @@ ABANDONED_RATIO = 1 / 5
 TELLING = 0.05
 """Cells that chance abandons more often than this are too small to tell anything one by one."""
 
+_SEVERAL = 3.0
+
 
 @dataclass(frozen=True)
 class AbandonedMass:
@@ -31,7 +34,7 @@ class AbandonedMass:
     Attributes
     ----------
     lost, standard_error : the mass, and its standard error
-    p_value : of so many abandoned cells where nothing changed
+    p_value : of so many abandoned cells, or so much abandoned mass, where nothing changed
     """
 
     lost: float
@@ -62,8 +65,7 @@ def abandoned_mass(gold: Counts, batch: Counts) -> AbandonedMass:
     Given a cell's :math:`t_j = a_j + b_j` rows in both, :math:`b_j` is binomial with the batch's share :math:`\pi` of all rows,
     whatever the cell's own mass, so what chance abandons is known exactly, at any n. With
     :math:`d_j = (\pi t_j - b_j) [b_j \le \pi t_j / 5]`, ``lost`` is :math:`\sum_j (d_j - E d_j) (1/n + 1/N)`: gold's mass
-    there, less the batch's. The number of abandoned cells, among those that chance seldom abandons, is at most Poisson. Gold's
-    place is looked at: data from elsewhere "loses" gold's cells without being narrower.
+    there, less the batch's. Gold's place is looked at: data from elsewhere "loses" gold's cells without being narrower.
 
     Examples
     --------
@@ -79,11 +81,30 @@ def abandoned_mass(gold: Counts, batch: Counts) -> AbandonedMass:
     missing = np.where(batch <= most, share * both - batch, 0) * scale
     # sum over b <= most of (pi t - b) P(b) = pi t (P(B_t <= most) - P(B_{t-1} <= most - 1)), by b P_t(b) = pi t P_{t-1}(b - 1)
     usual = share * both * (chance - binom.cdf(most - 1, np.maximum(both - 1, 0), share)) * scale
-    lost = float(missing.sum() - usual.sum())
-    variance = float((chance * (share * both * scale) ** 2).sum()) + max(lost, 0.0) / max(int(gold.sum()), 1)
+    gone, usually, null_variance = float(missing.sum()), float(usual.sum()), float((chance * (share * both * scale) ** 2).sum())
+    variance = null_variance + max(gone - usually, 0.0) / max(int(gold.sum()), 1)
+    return AbandonedMass(
+        lost=gone - usually,
+        standard_error=variance**0.5,
+        p_value=min(2 * min(_too_many(batch <= most, chance, both), _too_much(gone, usually, null_variance, chance)), 1.0),
+    )
+
+
+def _too_many(abandoned: npt.NDArray[np.bool_], chance: Floats, both: Counts) -> float:
+    """Return the chance of so many abandoned cells, among those that chance seldom abandons: their number is at most Poisson."""
     telling = (chance <= TELLING) & (both > 0)
-    abandoned = int((batch <= most)[telling].sum())
-    return AbandonedMass(lost, variance**0.5, float(poisson.sf(abandoned - 1, chance[telling].sum())))
+    return float(poisson.sf(int(abandoned[telling].sum()) - 1, chance[telling].sum()))
+
+
+def _too_much(gone: float, usually: float, variance: float, chance: Floats) -> float:
+    """Return the chance of so much abandoned mass over all cells, by a gamma distribution of its mean and variance.
+
+    The gamma distribution has the heavier tail where chance abandons several cells; where it abandons hardly any, it has not,
+    and the number of cells speaks alone.
+    """
+    if chance.sum() < _SEVERAL:
+        return 1.0
+    return float(gamma.sf(gone, usually**2 / variance, scale=variance / usually))
 
 
 def lost_modes(gold: Counts, batch: Counts) -> LostModes:

@@ -40,15 +40,27 @@ class Rarefaction:
         return cls(*sketch.abundances(), sketch.total)
 
     def richness(self, draws: float) -> float:
-        """Return S(x), the expected number of types in ``draws`` <= N draws.
+        """Return S(x), the expected number of types in ``draws`` draws.
+
+        Beyond N it is extrapolated by Chao's lower bound on the types not met (Colwell et al. 2012, doi:10.1093/jpe/rtr044),
+        which holds to about 2 N.
 
         Examples
         --------
         >>> Rarefaction(np.array([2.0]), np.array([5.0]), 10).richness(10)
         5.0
         """
-        missed = np.power(1 - min(draws / max(self.total, 1), 1.0), self.abundances)
-        return float(self.items @ (1 - missed))
+        if draws > self.total:
+            return float(self.items.sum()) + self._unmet() * -np.expm1(-self._new_per_draw() * (draws - self.total))
+        return float(self.items @ (1 - np.power(1 - draws / max(self.total, 1), self.abundances)))
+
+    def _unmet(self) -> float:
+        once, twice = (float(self.items[self.abundances == times].sum()) for times in (1, 2))
+        return once * (once - 1) / (2 * (twice + 1))
+
+    def _new_per_draw(self) -> float:
+        """Return the rate at which unmet types are met: chosen so that S keeps its slope at N."""
+        return self.discovery(self.total) / self._unmet() if self._unmet() else 0.0
 
     def discovery(self, draws: float) -> float:
         """Return dS/dx: the chance that one more draw meets a new type (Good 1953, doi:10.1093/biomet/40.3-4.237)."""
@@ -67,7 +79,7 @@ def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float
 
     With :math:`r = x / N`, of counts that are Poisson and then held to their sum,
     :math:`S(2x) - S((2 - r) x) - x r S'(x)^2`; for r = 1 it is the variance of the number of types met, for r to 0 that of
-    the curve itself. S(2x) must lie within ``healthy``.
+    the curve itself.
     """
     share = min(draws / total, 1.0)
     spread = healthy.richness(2 * draws) - healthy.richness((2 - share) * draws)

@@ -243,27 +243,16 @@ def _modes(lost: AbandonedMass) -> _Draft:
 
 
 def _effective_sample(profile: Profile, baseline: Baseline) -> _Draft:
+    """Read the batch's richness off gold's curve: so many healthy draws show as much."""
     batch, healthy = Rarefaction.of(profile.types), Rarefaction.of(baseline.healthy.types)
-    dispersion = baseline.calibration.type_dispersion
-    # The variance needs the healthy curve at twice the draws; the effect does not.
-    z = _richness_gap(batch, healthy, min(batch.total, healthy.total / 2), dispersion)[2]
-    draws = min(batch.total, healthy.total)
-    found, error, _ = _richness_gap(batch, healthy, draws, dispersion)
-    margin = TWO_SIDED_95 * error
-    value, low, high = (healthy.draws_for(max(found + step, 0.0)) / max(draws, 1) for step in (0, -margin, margin))
-    return _Draft(
-        "effective_sample", "effective_sample", value, 1.0, 1 - value, 1 - high, 1 - low, (value, low, high), max(z, _LEAST_Z)
-    )
-
-
-def _richness_gap(batch: Rarefaction, healthy: Rarefaction, draws: float, dispersion: float) -> tuple[float, float, float]:
-    """Return the batch's richness at ``draws``, the standard error of its gap to healthy data's, and the gap's z."""
-    if not batch.total:
-        return 0.0, 0.0, _LEAST_Z
+    draws = max(min(batch.total, healthy.total), 1)
     found, expected = batch.richness(draws), healthy.richness(draws)
-    variance = richness_variance(healthy, draws, batch.total) + richness_variance(healthy, draws, healthy.total)
-    error = sqrt(max(dispersion * variance, 1e-12))
-    return found, error, (found - expected) / error
+    variance = richness_variance(healthy, draws, max(batch.total, 1)) + richness_variance(healthy, draws, healthy.total)
+    error = sqrt(max(baseline.calibration.type_dispersion * variance, 1e-12))
+    margin = TWO_SIDED_95 * error
+    value, low, high = (healthy.draws_for(max(found + step, 0.0)) / draws for step in (0, -margin, margin))
+    z = max((found - expected) / error, _LEAST_Z)
+    return _Draft("effective_sample", "effective_sample", value, 1.0, 1 - value, 1 - high, 1 - low, (value, low, high), z)
 
 
 def _copies(profile: Profile, baseline: Baseline) -> _Draft:
