@@ -92,7 +92,7 @@ def calibrate(
     values = _values(profile)
     influences = np.stack([statistic.influence(profile, located) for statistic in ROW_SUMS], axis=1)
     deviations = np.maximum(influences.std(axis=0), np.finfo(float).tiny)
-    sizes, biases, scatters = _split_curve(frame, located, values, rng)
+    sizes, biases, scatters = _split_curve(frame, located, values, influences, rng)
     radius, shares = _blocks(located, rng)
     return Calibration(
         values=values,
@@ -103,7 +103,8 @@ def calibrate(
         inflations=np.maximum(scatters * np.sqrt(sizes)[:, None] / deviations, 1),
         block_radius=radius,
         block_mean=float(shares.mean()),
-        block_deviation=float(shares.std(ddof=1)),
+        # Blocks of one whole scatter less than independent ones, by the share of it that each takes.
+        block_deviation=float(shares.std(ddof=1)) / (1 - BLOCK / len(located)) ** 0.5,
         type_dispersion=_type_dispersion(*type_keys(frame, located.vectors, texts)),
         drift_null=null_moments(frame.features(located.vectors).astype(np.float64)),
     )
@@ -128,25 +129,33 @@ def _smallest_z(correlation: Floats, rng: np.random.Generator) -> Floats:
     return np.quantile(smallest, SMALLEST_SHARES)
 
 
-def _split_curve(frame: Frame, located: Located, values: Floats, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def _split_curve(
+    frame: Frame, located: Located, values: Floats, influences: Floats, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
     """Score disjoint splits of falling size: by n alone, how much a plug-in number loses, and how it scatters.
 
-    The mean over disjoint splits cancels first-order noise, so the bias is precise.
+    The mean influence of the rows used is taken off, so that first-order noise cancels and the bias is precise.
     """
-    sizes: list[int] = []
+    sizes = _sizes(len(located))
     biases, scatters = [], []
-    size = len(located) / 2
-    while size >= BLOCK or not sizes:
-        rows, order = int(size), rng.permutation(len(located))
-        starts = range(0, min(len(located) - rows, (_SPLITS_PER_SIZE - 1) * rows) + 1, rows)
+    for rows in sizes:
+        order = rng.permutation(len(located))
+        parts = [order[at : at + rows] for at in range(0, min(len(order) - rows, (_SPLITS_PER_SIZE - 1) * rows) + 1, rows)]
         # No row sum reads the texts, and hashing their words would take most of the time.
-        split = np.array([_values(Profile.of_located(frame, located.take(order[at : at + rows]), None)) for at in starts])
-        sizes.append(rows)
-        biases.append(split.mean(axis=0) - values)
+        split = np.array([_values(Profile.of_located(frame, located.take(part), None)) for part in parts])
+        biases.append(split.mean(axis=0) - values - influences[np.concatenate(parts)].mean(axis=0))
         # Few splits say little about scatter, and at such sizes the influences are right.
         scatters.append(split.std(axis=0, ddof=1) if len(split) == _SPLITS_PER_SIZE else np.zeros(len(values)))
-        size /= _SIZE_STEP
     return np.array(sizes, dtype=np.float64), np.array(biases), np.array(scatters)
+
+
+def _sizes(rows: int) -> list[int]:
+    """Return falling numbers of rows, from half of ``rows`` to ``BLOCK``, the fewest that are ever judged."""
+    sizes, size = [], rows / 2
+    while size > BLOCK:
+        sizes.append(int(size))
+        size /= _SIZE_STEP
+    return [*sizes, BLOCK]
 
 
 def _blocks(located: Located, rng: np.random.Generator) -> tuple[float, Floats]:

@@ -46,8 +46,10 @@ def _status(command: Callable[[], int]) -> int:
         return command()
     except CollapseGuardError as error:
         click.echo(f"collapse-guard: {error}", err=True)
-    except (click.exceptions.Exit, click.ClickException, click.Abort):
+    except (click.exceptions.Exit, click.ClickException):
         raise
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("collapse-guard: interrupted", err=True)  # click would exit with the status of a closed gate
     except BrokenPipeError:
         pass  # the reader of our output left; the status still must not be that of a closed gate
     except Exception as error:  # noqa: BLE001 - the last line of defence
@@ -58,8 +60,11 @@ def _status(command: Callable[[], int]) -> int:
 
 
 def _log() -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="collapse-guard-", suffix=".log", delete=False) as file:
-        traceback.print_exc(file=file)
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="collapse-guard-", suffix=".log", delete=False) as file:
+            traceback.print_exc(file=file)
+    except OSError:
+        return f"this: {traceback.format_exc()}"
     return file.name
 
 
@@ -151,10 +156,11 @@ def check(
     if output:
         _write(Path(output), verdict.to_json())
     click.echo(verdict.to_json() if form == "json" else str(verdict))
-    pinned = f"{verdict.baseline.name}@{verdict.baseline.digest[:12]}"
+    name, _, digest = baseline.partition("@")
+    pinned = f"{name}@{verdict.baseline.digest[:12]}"
     if verdict.outcome == "closed":
         _hint(f"collapse-guard baselines show {pinned}, and the runbook for a closed gate in README")
-    elif baseline != pinned:
+    elif digest in ("", "latest"):
         _hint(f"pin the baseline in your pipeline: --baseline {pinned}")
     return _STATUS[verdict.outcome]
 
@@ -174,7 +180,9 @@ def list_baselines(store: str | None) -> int:
     entries = Store(store).entries()
     for entry in entries:
         click.echo(_line(entry))
-    if not entries:
+    if entries:
+        _hint(f"collapse-guard baselines show {entries[-1].name}@{entries[-1].digest[:12]} --store {Store(store).root}")
+    else:
         _hint(f"the store {Store(store).root} is empty: collapse-guard freeze GOLD --column COLUMN --name NAME")
     return OPEN
 
@@ -211,6 +219,7 @@ def verify(reference: str, store: str | None) -> int:
 
     entry = Store(store).verify(reference)
     click.echo(f"intact {entry.name}@{entry.digest}")
+    _hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
     return OPEN
 
 
@@ -245,8 +254,11 @@ def _write(path: Path, text: str) -> None:
 
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device is written into, not replaced
+            path.write_text(f"{text}\n", encoding="utf-8")
+            return
         draft.write_text(f"{text}\n", encoding="utf-8")
-        draft.replace(path)
+        draft.replace(path.resolve())
     except OSError as error:
         draft.unlink(missing_ok=True)
         msg = f"expected to write the verdict to {path.absolute()}, but {error.strerror or error}. Choose a folder that exists and can be written."

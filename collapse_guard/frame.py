@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -124,7 +125,7 @@ class Frame:
 
     def distances(self, vectors: Vectors) -> Floats:
         """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row."""
-        squared, _ = _search(self._reference_index, vectors, min(NEIGHBOUR, len(self.reference)))
+        squared, _ = _search(self._reference_index, vectors, NEIGHBOUR)
         return np.sqrt(squared[:, -1])
 
     def features(self, vectors: Vectors) -> Vectors:
@@ -193,7 +194,12 @@ def _modes(centres: Vectors) -> Counts:
 def _k_means(rows: Vectors, cells: int, seed: int) -> Vectors:
     engine = _faiss()
     means = engine.Kmeans(rows.shape[1], cells, niter=20, seed=seed, min_points_per_centroid=1, max_points_per_centroid=256)
-    means.train(rows)
+    threads = engine.omp_get_max_threads()
+    engine.omp_set_num_threads(1)  # sums in another order would give other cells, and so another digest
+    try:
+        means.train(rows)
+    finally:
+        engine.omp_set_num_threads(threads)
     return np.asarray(means.centroids, dtype=np.float32)
 
 
@@ -228,13 +234,13 @@ def _faiss() -> Any:  # noqa: ANN401 - faiss has no usable types
     return faiss
 
 
-def _one_faiss_thread() -> None:
-    import sys  # noqa: PLC0415 - runs only after a fork
-
+def _one_thread_each() -> None:
     if "faiss" in sys.modules:
         sys.modules["faiss"].omp_set_num_threads(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
-# A forked child has none of its parent's OpenMP threads: a search that waits for them never ends.
+# A forked child has none of its parent's OpenMP threads: a search or an encoding that waits for them never ends.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_one_faiss_thread)
+    os.register_at_fork(after_in_child=_one_thread_each)

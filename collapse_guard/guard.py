@@ -79,6 +79,9 @@ def freeze(
     (1000, 'vectors')
     """
     require_name(name)
+    if seed < 0:
+        msg = f"expected a seed of 0 or more, got {seed}. Choose another."
+        raise InvalidInputError(msg)
     columns = _columns(column)
     rows = _read(gold, columns, _asked_kind(embedder))
     if len(rows.values) < FEWEST_GOLD_ROWS:
@@ -138,12 +141,13 @@ def check(
         raise InvalidInputError(msg)
     if isinstance(baseline, str):
         baseline = Store(store).load(baseline)
+    if not isinstance(baseline, Baseline):
+        msg = f"expected a Baseline, or its name, got {type(baseline).__name__}. Freeze one, or name one with `store`."
+        raise InvalidInputError(msg)
     started = time.perf_counter()
     measured = profile(batch, baseline, column=column)
-    profiled = time.perf_counter()
-    verdict = judge(measured, baseline, policy, batch_id=batch_id, training_rows=training_rows)
-    verdict.seconds.update(profile=profiled - started, judge=time.perf_counter() - profiled)
-    return verdict
+    seconds = {"profile": time.perf_counter() - started}
+    return judge(measured, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
 
 
 def profile(batch: Any, baseline: Baseline, *, column: str | Sequence[str] | None = None) -> Profile:  # noqa: ANN401
@@ -191,7 +195,7 @@ def _read(gold: Any, columns: tuple[str, ...], kind: Kind | None) -> _Rows:  # n
 
 def _build(rows: _Rows, columns: tuple[str, ...], embedder: Embedder, *, seed: int, exemplars: bool) -> Baseline:
     with progress(None, "measuring", "row") as bar:
-        vectors, truncated = _encode(DistinctEmbedder(embedder) if rows.kind == "text" else embedder, rows.values, bar)
+        vectors, _ = _encode(DistinctEmbedder(embedder) if rows.kind == "text" else embedder, rows.values, bar)
     rng = np.random.default_rng(seed)
     vectors, texts = _shuffled(vectors, rows, rng)
     half = len(vectors) // 2
@@ -199,7 +203,7 @@ def _build(rows: _Rows, columns: tuple[str, ...], embedder: Embedder, *, seed: i
     located = frame.locate(vectors)
     healthy_rows = located.take(slice(half, None))
     healthy_texts = texts[half:] if texts else None
-    healthy = Profile.of_located(frame, healthy_rows, healthy_texts, truncated=truncated)
+    healthy = Profile.of_located(frame, healthy_rows, healthy_texts)
     description, arrays = store_embedder(embedder)
     return Baseline(
         columns=columns,

@@ -90,7 +90,7 @@ def _stacked(values: Sequence[Any] | npt.NDArray[Any]) -> Vectors:
                 return np.ascontiguousarray(values, dtype=np.float32)
             rows = [np.asarray(row, dtype=np.float32) for row in values]
     except (TypeError, ValueError) as error:
-        msg = f"expected vectors of numbers, got {_first_odd(values)!r}. Choose a column that holds lists of numbers."
+        msg = f"expected vectors of numbers, got {_first_odd(values)}. Choose a column that holds lists of numbers."
         raise InvalidInputError(msg) from error
     shapes = {row.shape for row in rows}
     if len(shapes) > 1:
@@ -99,10 +99,11 @@ def _stacked(values: Sequence[Any] | npt.NDArray[Any]) -> Vectors:
     return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
 
 
-def _first_odd(values: Sequence[Any] | npt.NDArray[Any]) -> Any:  # noqa: ANN401 - a user's value can be anything
-    for value in values:
+def _first_odd(values: Sequence[Any] | npt.NDArray[Any]) -> str:
+    """Name the type of the first value that is no vector; the value itself may be hostile text, and is not repeated."""
+    for row, value in enumerate(values):
         try:
             np.asarray(value, dtype=np.float32)
         except (TypeError, ValueError):
-            return value
-    return None
+            return f"a value of type {type(value).__name__} in row {row:,} of a chunk"
+    return "something else"

@@ -74,5 +74,5 @@ class BaselineExpectation(ColumnAggregateExpectation):
         **kwargs: Any,  # noqa: ANN401, ARG003
     ) -> list[RenderedStringTemplateContent]:
         params = dict(configuration.kwargs) if configuration else {}
-        content = {"template": cls.sentence, "params": params, "styling": None}
+        content = {"template": cls.sentence, "params": params}
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=content)]

@@ -17,9 +17,9 @@ NAME = "collapse_guard"
 
 
 def gate_checkpoint(project: Path, *, column: str, baseline: str, store: str) -> Checkpoint:
-    """Return the checkpoint of a file context in ``project``, made at the first call; run it with a data frame.
+    """Return a new checkpoint of the file context in ``project``; run it with a data frame.
 
-    The suite holds the gate, and the diversity ratio for information.
+    The suite holds the gate, and the diversity ratio for information. A checkpoint made before is replaced.
 
     Examples
     --------
@@ -27,16 +27,14 @@ def gate_checkpoint(project: Path, *, column: str, baseline: str, store: str) ->
     """
     context = gx.get_context(mode="file", project_root_dir=project)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    if NAME in {checkpoint.name for checkpoint in context.checkpoints.all()}:
-        return context.checkpoints.get(NAME)
-    asset = context.data_sources.add_pandas(NAME).add_dataframe_asset("batch")
+    asset = context.data_sources.add_or_update_pandas(NAME).add_dataframe_asset("batch")
     expectations = [
         ExpectColumnNotToShowCollapse(column=column, baseline=baseline, store=store),
         ExpectColumnEmbeddingDiversityRatioToBeBetween(
             column=column, baseline=baseline, store=store, severity=FailureSeverity.INFO
         ),
     ]
-    suite = context.suites.add(gx.ExpectationSuite(NAME, expectations=expectations))
+    suite = context.suites.add_or_update(gx.ExpectationSuite(NAME, expectations=expectations))
     rows = asset.add_batch_definition_whole_dataframe("whole")
-    definition = context.validation_definitions.add(ValidationDefinition(name=NAME, data=rows, suite=suite))
-    return context.checkpoints.add(Checkpoint(name=NAME, validation_definitions=[definition], actions=[]))
+    definition = context.validation_definitions.add_or_update(ValidationDefinition(name=NAME, data=rows, suite=suite))
+    return context.checkpoints.add_or_update(Checkpoint(name=NAME, validation_definitions=[definition], actions=[]))

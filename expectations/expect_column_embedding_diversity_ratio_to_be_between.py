@@ -64,10 +64,17 @@ class ExpectColumnEmbeddingDiversityRatioToBeBetween(BaselineExpectation):
         profile, baseline = self.measured(metrics)
         wanted = self._get_success_kwargs()
         policy = Policy.of(alpha=wanted["alpha"])
-        found = row_sum_ratio(profile, baseline, f"vendi_score_{float(wanted['order']):g}", policy.alpha)
+        found = row_sum_ratio(profile, baseline, _statistic(wanted["order"]), policy.alpha)
         success = not (_below(found, wanted) or _above(found, wanted))
         details = {"low": found.low, "high": found.high, "value": found.value, "expected": found.expected, "rows": profile.rows}
         return {"success": success, "result": {"observed_value": found.ratio, "details": details}}
+
+
+def _statistic(order: float | str) -> str:
+    try:
+        return f"vendi_score_{float(order):g}"
+    except ValueError:
+        return f"vendi_score_{order}"
 
 
 def _below(found: RatioInterval, wanted: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ import pytest
 
 import collapse_guard as cg
 from collapse_guard.engines import frames
-from tests.conftest import mixture
+from tests.conftest import mixture, sentences
 
 TOLERANCE = 1e-4
 """Relative: float32 distances move in their last digits with the chunking, and a row may then change its bin."""
@@ -103,6 +103,47 @@ def test_nulls_are_counted_and_left_out(mixture_baseline: cg.Baseline) -> None:
     batch = pd.concat([mixture(500, 1), pd.DataFrame({"vector": [None] * 7})])
     verdict = cg.check(batch, mixture_baseline)
     assert (verdict.batch.rows, verdict.batch.nulls) == (500, 7)
+
+
+def test_text_of_every_kind_of_frame(private_store: tuple[list[str], Path]) -> None:
+    """Texts in pandas, polars and Arrow's three string types are the same texts."""
+    texts, home = sentences(500, 1), private_store[1]
+    sources = [pd.DataFrame({"text": texts}), pl.DataFrame({"text": texts})]
+    sources += [pa.table({"text": pa.array(texts, type=kind)}) for kind in (pa.string(), pa.large_string(), pa.string_view())]
+    assert len({cg.check(source, "private", store=home).batch.digest for source in sources}) == 1
+
+
+@pytest.mark.parametrize("rows", [2000, 20_000, 60_000])
+def test_copies_close_the_gate_at_any_size(tmp_path: Path, rows: int) -> None:
+    """Ten copies in a hundred rows are found in batches smaller and much larger than gold, and none where there are none."""
+    baseline = cg.freeze(mixture(2000, 0), "vector", "copies", store=tmp_path)
+    healthy = mixture(rows, 1)
+    copied = pd.concat([healthy.head(rows * 9 // 10), pd.concat([healthy.tail(1)] * (rows // 10))])
+    assert cg.check(healthy, baseline).outcome == "open"
+    found = {finding.statistic: finding for finding in cg.check(copied, baseline).findings}["copies"]
+    assert found.failed
+    assert found.value == pytest.approx(0.1, abs=0.02)
+
+
+def test_few_numeric_columns_raise_no_false_alarm(tmp_path: Path) -> None:
+    """In two dimensions all fine cells are soon met, and their number must then say nothing."""
+    rng = np.random.default_rng(0)
+
+    def table(rows: int) -> pd.DataFrame:
+        return pd.DataFrame({"age": rng.normal(40, 12, rows), "income": rng.lognormal(10, 1, rows)})
+
+    baseline = cg.freeze(table(2000), ["age", "income"], "people", store=tmp_path)
+    closed = [cg.check(table(rows), baseline).outcome == "closed" for rows in [300] * 20 + [1000] * 20 + [5000] * 10]
+    assert sum(closed) <= 2
+
+
+def test_numbers_far_from_zero_keep_their_differences(tmp_path: Path) -> None:
+    """Neighbours around a thousand million differ by more than float32 can tell."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": 1e9 + rng.normal(0, 5, 1000), "b": rng.normal(0, 1, 1000)})
+    with pytest.warns(UserWarning, match="only large losses"):
+        baseline = cg.freeze(frame, ["a", "b"], "far", store=tmp_path)
+    assert len(np.unique(baseline.frame.reference[:, 0])) > 400
 
 
 def test_numeric_columns(tmp_path: Path) -> None:

@@ -103,8 +103,11 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """Return every baseline of the store by name, and within a name in the order of its versions."""
+        return [self._entry(name, digest) for name in self._names() for digest in dict.fromkeys(self._log(name))]
+
+    def _names(self) -> list[str]:
         names = sorted(path.name for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
-        return [self._entry(name, digest) for name in names for digest in dict.fromkeys(self._log(name))]
+        return [name for name in names if self._log(name)]
 
     def resolve(self, reference: str) -> tuple[str, str]:
         """Return the name and the full digest that ``reference`` means."""
@@ -112,7 +115,7 @@ class Store:
         require_name(name)
         log = self._log(name)
         if not log:
-            known = ", ".join(sorted({entry.name for entry in self.entries()})) or "none"
+            known = ", ".join(self._names()) or "none"
             msg = (
                 f"expected a baseline {name!r} in the store {self.root}; it has: {known}. Freeze one with "
                 f"`collapse-guard freeze GOLD --column COLUMN --name {name} --store {self.root}`, or name another store."
@@ -138,7 +141,11 @@ class Store:
             raise CorruptBaselineError(msg)
         folder = self.root / name / digest
         arrays = {key.removesuffix(".npy"): _read_npy(folder / key, wanted) for key, wanted in content["files"].items()}
-        return Baseline.from_content(content["facts"], arrays, name=name, digest=digest)
+        try:
+            return Baseline.from_content(content["facts"], arrays, name=name, digest=digest)
+        except KeyError as error:
+            msg = f"expected a baseline of this version of collapse-guard, but {folder} has no {error}. Freeze the gold data again."
+            raise CorruptBaselineError(msg) from error
 
     def _manifest(self, name: str, digest: str) -> dict[str, Any]:
         path = self.root / name / digest / _MANIFEST
@@ -183,7 +190,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            msg = f"expected to write to the store {self.root}, but {error.strerror or error}. Check the disk and its permissions; nothing was changed."
+            msg = f"expected to write to the store {self.root}, but {error.strerror or error}. Check the disk and its permissions; no baseline was changed."
             raise StoreError(msg) from error
 
 
@@ -244,7 +251,7 @@ def _read_npy(path: Path, digest: str) -> npt.NDArray[Any]:
 def _corrupt(path: Path) -> CorruptBaselineError:
     msg = (
         f"expected the bytes that were frozen, but {path} is damaged or missing. Restore it from a backup, "
-        "or freeze the gold data again; a check against it would mean nothing."
+        "or move its folder away and freeze the gold data again; a check against it would mean nothing."
     )
     return CorruptBaselineError(msg)
 

@@ -38,7 +38,7 @@ def docstring_sentences(rows: int, rng: np.random.Generator) -> list[str]:
         if len(found) >= 2 * rows:
             break
     if len(found) < rows:
-        msg = f"expected {rows:,} sentences in the docstrings under {paths[0]}, got {len(found):,}. Install a few packages, or lower --rows."
+        msg = f"expected {rows:,} sentences in the docstrings under {paths[0]}, got {len(found):,}. Install a few packages into this environment."
         raise InsufficientDataError(msg)
     return [found[number] for number in rng.permutation(len(found))[:rows]]
 

@@ -54,8 +54,10 @@ class NumericEmbedder:
     @classmethod
     def fit(cls, rows: npt.NDArray[Any]) -> NumericEmbedder:
         """Learn the scales from ``(n, d)`` gold rows."""
-        low, median, high = np.quantile(as_matrix(rows).astype(np.float64), [0.25, 0.5, 0.75], axis=0)
-        deviation = as_matrix(rows).astype(np.float64).std(axis=0)
+        as_matrix(rows)
+        exact = np.asarray(rows, dtype=np.float64)
+        low, median, high = np.quantile(exact, [0.25, 0.5, 0.75], axis=0)
+        deviation = exact.std(axis=0)
         spread = np.where(high > low, high - low, deviation)
         return cls(median, np.where(spread > 0, spread, 1.0))
 
@@ -71,6 +73,8 @@ class NumericEmbedder:
 
     def encode(self, values: Sequence[Any] | npt.NDArray[Any]) -> Encoded:
         """Check and scale the rows."""
-        rows = as_matrix(values, dimension=self.dimension).astype(np.float64)
+        as_matrix(values, dimension=self.dimension)
+        # From the values themselves: float32 knows no difference between neighbours around a thousand million.
+        rows = np.asarray(values, dtype=np.float64)
         scaled: Vectors = np.arcsinh((rows - self.medians) / self.ranges).astype(np.float32)
         return Encoded(scaled, np.zeros(len(values), dtype=bool))

@@ -67,15 +67,15 @@ class SentenceEmbedder:
         import torch  # noqa: PLC0415 - only where it is needed
 
         marks = self._loaded.tokenizer("")["input_ids"]
-        wrapped = torch.tensor([[*marks[:-1], int(token), *marks[-1:]] for token in tokens])
+        wrapped = torch.tensor([[*marks[:-1], int(token), *marks[-1:]] for token in tokens], device=self._loaded.device)
         with torch.inference_mode():
             out = self._loaded({"input_ids": wrapped, "attention_mask": torch.ones_like(wrapped)})
         return np.asarray(out["sentence_embedding"].cpu().numpy(), dtype=np.float32)
 
     def _truncated(self, values: Sequence[str]) -> npt.NDArray[np.bool_]:
         limit = self._loaded.max_seq_length or np.inf
-        # A token is at least one character, so a short text needs no second tokenizing.
-        return np.array([len(value) > limit - 2 and self._tokens(value) > limit for value in values], dtype=bool)
+        # A token is at least one byte, so a short text needs no second tokenizing.
+        return np.array([len(value.encode()) > limit - 2 and self._tokens(value) > limit for value in values], dtype=bool)
 
     def _tokens(self, value: str) -> int:
         return len(self._loaded.tokenizer(value, truncation=False, verbose=False)["input_ids"])

@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from tokenizers import Tokenizer
 
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder, minilm_fingerprint
+from collapse_guard.errors import EmbedderError
 from collapse_guard.progress import progress
 from collapse_guard.vectors import unit
 
@@ -84,8 +86,12 @@ def cached_static() -> StaticEmbedder:
         with draft.open("wb") as file:
             np.savez(file, table=distil(source), tokenizer=_bytes(source.tokenizer), source=_bytes(source.identity))
         draft.replace(target)
-    with np.load(target, allow_pickle=False) as stored:
-        return StaticEmbedder(stored["table"], stored["tokenizer"].tobytes().decode(), stored["source"].tobytes().decode())
+    try:
+        with np.load(target, allow_pickle=False) as stored:
+            return StaticEmbedder(stored["table"], stored["tokenizer"].tobytes().decode(), stored["source"].tobytes().decode())
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        msg = f"expected the distilled table in {target}, but the file is damaged. Delete it, and it is distilled again."
+        raise EmbedderError(msg) from error
 
 
 def distil(source: SentenceEmbedder) -> npt.NDArray[np.float16]:

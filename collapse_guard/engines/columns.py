@@ -77,6 +77,8 @@ def _values(array: pa.Array, column: str, kind: Kind) -> Chunk:
     if not pa.types.is_null(array.type) and not (_is_list(array.type) if kind == "vectors" else _is_text(array.type)):
         msg = f"expected {'lists of numbers' if kind == 'vectors' else 'texts'} in column {column!r}, got {array.type}. Name another column, or convert it."
         raise InvalidInputError(msg)
+    if kind == "text" and not pa.types.is_null(array.type):
+        array = array.cast(pa.large_string())  # Arrow's functions know no string views
     present = array.drop_null()
     if kind == "text" and len(present):
         present = present.filter(pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(present)), 0))

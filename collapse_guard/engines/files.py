@@ -41,7 +41,8 @@ def file_batches(path: str | Path, columns: Sequence[str], *, as_text: bool) -> 
     """
     try:
         dataset = _dataset(_files(path), columns if as_text else ())
-        require_columns(columns, dataset.schema.names)
+        for fragment in dataset.get_fragments():
+            require_columns(columns, fragment.physical_schema.names)
         yield from dataset.to_batches(columns=list(columns), batch_size=CHUNK)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         msg = f"expected a readable file, but {path} is not: {_first_line(error)}. Check that it is whole and of the format its name says."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -46,14 +47,14 @@ def _from_pandas(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
         msg = f"expected texts in {', '.join(map(repr, columns))}, but one holds half a character: {error.reason}. Decode the texts again."
         raise InvalidInputError(msg) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        msg = f"expected values of one type in {', '.join(map(repr, columns))}, but: {error}. Convert the column first."
+        msg = f"expected values of one type in {', '.join(map(repr, columns))}, but they are of several. Convert the column first."
         raise InvalidInputError(msg) from error
 
 
 def _plain(series: pd.Series[Any]) -> Any:  # noqa: ANN401 - a series or a list
     """Unpack a column of arrays of several dimensions, which Arrow refuses, into lists."""
     first = next((value for value in series if getattr(value, "ndim", 0) > 1), None)
-    return series if first is None else [value.tolist() for value in series]
+    return series if first is None else [None if value is None else np.asarray(value).tolist() for value in series]
 
 
 def _as_table(source: Any) -> pa.Table:  # noqa: ANN401 - any data frame

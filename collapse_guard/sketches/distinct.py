@@ -38,11 +38,12 @@ def types(keys: Keys) -> BottomK:
 
 
 def sampled_rows(sketch: BottomK) -> Vectors:
-    """Return the vectors of the sampled rows, copies repeated, in an order that is random but always the same."""
+    """Return the vectors of at most ``SAMPLE_CAPACITY`` sampled rows, copies repeated, in a random order, always the same."""
     which = np.repeat(np.arange(len(sketch.keys)), sketch.counts)
     nth_copy = np.arange(len(which)) - np.repeat(np.cumsum(sketch.counts) - sketch.counts, sketch.counts)
     scrambled = _mixed(sketch.keys[which] + nth_copy.astype(np.uint64) * _SALT)
-    return np.asarray(sketch.payload[which[np.argsort(scrambled, kind="stable")]], dtype=np.float32)
+    first = np.argsort(scrambled, kind="stable")[:SAMPLE_CAPACITY]
+    return np.asarray(sketch.payload[which[first]], dtype=np.float32)
 
 
 def _mixed(keys: Keys) -> Keys:

@@ -17,6 +17,8 @@ from scipy.stats import gamma
 from collapse_guard.sketches.features import Features
 from collapse_guard.vectors import Floats
 
+_CONSTANT = 1e-9
+
 
 @dataclass(frozen=True)
 class Mmd:
@@ -36,6 +38,8 @@ def mmd(batch: Features, healthy: Features, null: Floats) -> Mmd:
     size = 1 / max(batch.count, 1) + 1 / healthy.count
     squared = float(((batch.mean - healthy.mean) ** 2).sum())
     first, second, third = null
+    if first <= _CONSTANT:  # gold does not vary at all
+        return Mmd(squared, 1.0 if squared <= _CONSTANT else 0.0)
     shape = second**3 / (2 * third**2)
     standardised = (squared / size - first) / np.sqrt(2 * second)
     p_value = float(gamma.sf(shape + standardised * np.sqrt(shape), shape))

@@ -16,6 +16,8 @@ from scipy.optimize import brentq
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.vectors import Floats
 
+_NEW_TYPES = 30
+_STEP = 1.25
 _POOREST = 1e-4
 _SMALL_LOAD = 1e-3
 
@@ -28,16 +30,18 @@ class Rarefaction:
     ----------
     abundances, items : how many of ``items`` types were met ``abundances`` times
     total : N, the draws
+    noise : relative standard error of the number of types, where only a sample of them was kept
     """
 
     abundances: Floats
     items: Floats
     total: int
+    noise: float = 0.0
 
     @classmethod
     def of(cls, sketch: BottomK) -> Rarefaction:
         """Read the curve off a sketch's counts."""
-        return cls(*sketch.abundances(), sketch.total)
+        return cls(*sketch.abundances(), sketch.total, len(sketch.keys) ** -0.5 if sketch.dropped else 0.0)
 
     def richness(self, draws: float) -> float:
         """Return S(x), the expected number of types in ``draws`` draws.
@@ -67,6 +71,16 @@ class Rarefaction:
         rest = 1 - min(draws / max(self.total, 1), 1.0)
         return float(self.items @ (self.abundances * np.power(rest, self.abundances - 1)) / max(self.total, 1))
 
+    def telling_draws(self, most: float) -> float:
+        """Return the most draws, up to ``most``, at which new types still come: where all are met, their number says nothing.
+
+        0 if there are none.
+        """
+        draws = float(most)
+        while draws >= 1 and draws * self.discovery(draws) < _NEW_TYPES:
+            draws /= _STEP
+        return draws if draws >= 1 else 0.0
+
     def draws_for(self, richness: float) -> float:
         """Return x with S(x) = ``richness``, at most N: the inverse of :meth:`richness`."""
         if richness >= self.richness(self.total):
@@ -86,7 +100,7 @@ def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float
     return max(spread - draws * share * healthy.discovery(draws) ** 2, 0.0)
 
 
-def equivalent_generations(fraction: float, rows: int, training_rows: int) -> float:
+def equivalent_generations(fraction: float, rows: float, training_rows: int) -> float:
     r"""Return after how many re-fits on ``training_rows`` rows each a batch of ``rows`` has this effective fraction.
 
     After k re-fits on M draws each, n draws show as many rare types as :math:`n \hat g_k` clean ones,

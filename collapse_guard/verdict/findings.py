@@ -88,10 +88,11 @@ class Assessment:
 
     findings: tuple[Finding, ...]
     lost: LostModes
-    overgrown: tuple[int, ...]
+    overgrown: LostModes
     shifted: bool
     elsewhere: bool
     effective: tuple[float, float, float]
+    compared_rows: float
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     """Measure ``profile`` against the calibration part of ``baseline``."""
     gold_cells, batch_cells = (part.occupancy.counts[:-1] for part in (baseline.healthy, profile))
     gold_modes, batch_modes = (baseline.frame.per_mode(cells) for cells in (gold_cells, batch_cells))
-    effective = _effective_sample(profile, baseline)
+    effective, compared_rows = _effective_sample(profile, baseline)
     drafts = [
         *_row_sums(profile, baseline),
         _neighbours(profile, baseline),
@@ -129,10 +130,11 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     return Assessment(
         findings=(*findings, drift, beyond),
         lost=lost_modes(gold_modes, batch_modes),
-        overgrown=tuple(map(int, lost_modes(batch_modes, gold_modes).modes)),
+        overgrown=lost_modes(batch_modes, gold_modes),
         shifted=shifted,
         elsewhere=elsewhere,
         effective=effective.ratio,
+        compared_rows=compared_rows,
     )
 
 
@@ -192,7 +194,7 @@ def _judged_elsewhere(plain: list[Finding], policy: Policy) -> list[Finding]:
     judged = []
     for finding in plain:
         floor = policy.floors[finding.family]  # type: ignore[index]  # drift is not among them
-        floor = floor if agreed else min(max(WIDER * floor, floor), _WIDEST)
+        floor = floor if agreed else max(min(WIDER * floor, _WIDEST), floor)
         if finding.statistic in ANCHORED:
             judged.append(replace(finding, floor=None, failed=False, late=False))
         else:
@@ -242,17 +244,22 @@ def _modes(lost: AbandonedMass) -> _Draft:
     return _Draft("mode_coverage", "modes", 1 - lost.lost, 1.0, lost.lost, least, most, (1 - lost.lost, 1 - most, 1 - least), z)
 
 
-def _effective_sample(profile: Profile, baseline: Baseline) -> _Draft:
-    """Read the batch's richness off gold's curve: so many healthy draws show as much."""
+def _effective_sample(profile: Profile, baseline: Baseline) -> tuple[_Draft, float]:
+    """Read the batch's richness off gold's curve: so many healthy draws show as much. Also return the rows compared."""
     batch, healthy = Rarefaction.of(profile.types), Rarefaction.of(baseline.healthy.types)
-    draws = max(min(batch.total, healthy.total), 1)
+    draws = healthy.telling_draws(min(batch.total, healthy.total))
+    if not draws:
+        nothing = (1.0, 0.0, inf)
+        return _Draft("effective_sample", "effective_sample", 1.0, 1.0, 0.0, -inf, 1.0, nothing, 0.0), float(profile.rows)
     found, expected = batch.richness(draws), healthy.richness(draws)
-    variance = richness_variance(healthy, draws, max(batch.total, 1)) + richness_variance(healthy, draws, healthy.total)
-    error = sqrt(max(baseline.calibration.type_dispersion * variance, 1e-12))
+    variance = richness_variance(healthy, draws, batch.total) + richness_variance(healthy, draws, healthy.total)
+    noise = (batch.noise**2 + healthy.noise**2) * expected**2
+    error = sqrt(max(baseline.calibration.type_dispersion * variance + noise, 1e-12))
     margin = TWO_SIDED_95 * error
     value, low, high = (healthy.draws_for(max(found + step, 0.0)) / draws for step in (0, -margin, margin))
     z = max((found - expected) / error, _LEAST_Z)
-    return _Draft("effective_sample", "effective_sample", value, 1.0, 1 - value, 1 - high, 1 - low, (value, low, high), z)
+    draft = _Draft("effective_sample", "effective_sample", value, 1.0, 1 - value, 1 - high, 1 - low, (value, low, high), z)
+    return draft, profile.rows * draws / batch.total
 
 
 def _copies(profile: Profile, baseline: Baseline) -> _Draft:

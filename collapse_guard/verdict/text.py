@@ -34,6 +34,7 @@ _NEXT = {
     Phase.MID: "Hold the batch. Find the source that narrows it: a generator's temperature, a filter, a template, a repeated prompt.",
     Phase.LATE: "Throw the batch out. Find the generator or step that made it, and go back to the last healthy data.",
 }
+SHOWN = 5
 _SHOWN_WIDTH = 76
 
 
@@ -59,8 +60,10 @@ def _happened(verdict: Verdict) -> str:
     lines = [f"What happened: {_sentence(verdict.reason)}"]
     if verdict.effective_sample:
         sample = verdict.effective_sample
+        compared = sample.rows / sample.fraction if sample.fraction else verdict.batch.rows
+        subject = "The batch is" if round(compared) >= verdict.batch.rows else f"Every {compared:,.0f} of its rows are"
         lines.append(
-            f"The batch is as varied as {sample.rows:,.0f} healthy rows (effective sample {sample.fraction:.2f}, "
+            f"{subject} as varied as {sample.rows:,.0f} healthy rows (effective sample {sample.fraction:.2f}, "
             f"95 % interval {sample.low:.2f} to {sample.high:.2f})."
         )
     if verdict.equivalent_generations and not verdict.passed:
@@ -100,9 +103,9 @@ def _sure(verdict: Verdict) -> str:
 def _missing(verdict: Verdict) -> list[str]:
     paragraphs = []
     if verdict.vanished_modes:
-        paragraphs.append("\n".join(["What went missing:", *map(_mode, verdict.vanished_modes)]))
+        paragraphs.append("\n".join(["What went missing:", *map(_mode, verdict.vanished_modes[:SHOWN])]))
     if verdict.overgrown_modes and verdict.outcome == "closed":
-        paragraphs.append("\n".join(["What took its place:", *map(_mode, verdict.overgrown_modes)]))
+        paragraphs.append("\n".join(["What took its place:", *map(_mode, verdict.overgrown_modes[:SHOWN])]))
     if verdict.repeated and any(finding.failed and finding.family == "copies" for finding in verdict.findings):
         repeated = [f"  {each.count:,} times: {_clip(each.value or '(not shown)')}" for each in verdict.repeated]
         paragraphs.append("\n".join(["What repeats most:", *repeated]))

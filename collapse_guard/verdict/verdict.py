@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -17,9 +16,11 @@ from scipy.stats import norm
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.profile import Profile
+from collapse_guard.statistics.coverage import LostModes
 from collapse_guard.statistics.richness import equivalent_generations
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
+from collapse_guard.vectors import Counts, Floats
 from collapse_guard.verdict.findings import TWO_SIDED_95, Assessment, Finding, assess
 from collapse_guard.verdict.phase import Phase, decide_phase
 from collapse_guard.verdict.policy import Policy
@@ -27,10 +28,9 @@ from collapse_guard.verdict.text import render
 from collapse_guard.versions import library_versions
 
 SCHEMA = "collapse-guard/verdict@1"
-SHOWN = 5
+MOST_REPEATED = 5
 _OTHER_STATISTICS = 4
 _POWER = 0.9
-_NEVER_ENOUGH = 10**9
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,10 @@ class Repeated:
 
 @dataclass(frozen=True)
 class EffectiveSample:
-    """The batch is as varied as ``rows`` healthy rows: ``fraction`` of its own, with a 95 % interval."""
+    """The batch is as varied as ``rows`` healthy rows: ``fraction`` of its own, with a 95 % interval.
+
+    A batch larger than the calibration part is compared at that part's size, and ``rows`` is then out of so many.
+    """
 
     fraction: float
     low: float
@@ -201,28 +204,28 @@ def judge(
         "seconds": seconds or {},
     }
     needed = rows_needed(baseline, policy)
-    if profile.rows < needed:
+    if needed is None or profile.rows < needed:
         return _undecided(profile.rows, needed, common)
     found = assess(profile, baseline, policy)
     return _decided(found, profile, baseline, policy, training_rows, common)
 
 
-def rows_needed(baseline: Baseline, policy: Policy) -> int:
+def rows_needed(baseline: Baseline, policy: Policy) -> int | None:
     """Return the rows at which a batch without any tail would close the gate in 90 % of cases: fewer say nothing.
 
     The tail share must then be significant among all statistics, and its interval beyond the floor (a floor so high that
-    no loss of the tail can reach it does not count).
+    no loss of the tail can reach it does not count). None if no number of rows would do.
     """
     level = policy.alpha / (len(ROW_SUMS) + _OTHER_STATISTICS)
     beyond_floor = TAIL_SHARE - min(policy.floors["tail"], TAIL_SHARE / 2)
     error = min(TAIL_SHARE / -norm.ppf(level), beyond_floor / (TWO_SIDED_95 + norm.ppf(_POWER)))
     deviation = float(baseline.calibration.deviations[[statistic.name for statistic in ROW_SUMS].index("tail_share")])
     inverse = (error / deviation) ** 2 - 1 / baseline.healthy.rows
-    return max(BLOCK, math.ceil(1 / inverse)) if inverse > 0 else _NEVER_ENOUGH
+    return max(BLOCK, math.ceil(1 / inverse)) if inverse > 0 else None
 
 
-def _undecided(rows: int, needed: int, common: dict[str, Any]) -> Verdict:
-    if needed == _NEVER_ENOUGH:
+def _undecided(rows: int, needed: int | None, common: dict[str, Any]) -> Verdict:
+    if needed is None:
         reason = "cannot judge: gold is too small to show a loss of its tail at these settings. Freeze more gold rows."
     else:
         reason = f"cannot judge: {rows:,} rows are too few. At least {needed:,} rows would do; gather more before checking."
@@ -245,11 +248,11 @@ def _decided(
         rows_needed=None,
         shifted=found.shifted,
         findings=found.findings,
-        vanished_modes=_changes(found.lost.modes[:SHOWN], found, baseline) if not found.elsewhere else (),
-        overgrown_modes=_changes(found.overgrown[:SHOWN], found, baseline),
+        vanished_modes=_vanished(found, baseline) if "modes" in families else (),
+        overgrown_modes=_overgrown(found, baseline),
         repeated=_repeated(profile, baseline),
-        effective_sample=EffectiveSample(fraction, low, high, fraction * profile.rows),
-        equivalent_generations=_generations(found.effective, profile.rows, training_rows) if training_rows else None,
+        effective_sample=EffectiveSample(fraction, low, high, fraction * found.compared_rows),
+        equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
         **common,
     )
 
@@ -268,29 +271,36 @@ def _reason(phase: Phase, failed: list[Finding]) -> str:
     return _MEANING[phase] + (f"; seen in {', '.join(seen)}" if seen else "")
 
 
-def _changes(modes: Iterable[int], found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
-    lost = found.lost
+def _vanished(found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
+    return _changes(found.lost, found.lost.expected, found.lost.observed, baseline)
+
+
+def _overgrown(found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
+    return _changes(found.overgrown, found.lost.expected, found.lost.observed, baseline)
+
+
+def _changes(changed: LostModes, expected: Floats, observed: Counts, baseline: Baseline) -> tuple[ModeChange, ...]:
     return tuple(
         ModeChange(
             int(mode),
-            float(lost.expected[mode]),
-            int(lost.observed[mode]),
-            float(lost.p_values[mode]),
+            float(expected[mode]),
+            int(observed[mode]),
+            float(changed.p_values[mode]),
             baseline.modes[mode].keywords,
             baseline.modes[mode].exemplars,
         )
-        for mode in modes
+        for mode in changed.modes
     )
 
 
 def _repeated(profile: Profile, baseline: Baseline) -> tuple[Repeated, ...]:
     counts, texts = profile.duplicates.counts, profile.duplicates.payload
-    most = [row for row in np.argsort(-counts, kind="stable")[:SHOWN] if counts[row] > 1]
+    most = [row for row in np.argsort(-counts, kind="stable")[:MOST_REPEATED] if counts[row] > 1]
     shown = baseline.exemplars and baseline.kind == "text"
     return tuple(Repeated(int(counts[row]), bytes(texts[row]).decode(errors="ignore") if shown else None) for row in most)
 
 
-def _generations(effective: tuple[float, float, float], rows: int, training_rows: int) -> EquivalentGenerations:
+def _generations(effective: tuple[float, float, float], rows: float, training_rows: int) -> EquivalentGenerations:
     fraction, low, high = effective
     estimate, most, least = (equivalent_generations(part, rows, training_rows) for part in (fraction, low, high))
     return EquivalentGenerations(estimate, least, most)

@@ -227,11 +227,23 @@ def test_saved_suite_runs_in_a_new_process(gold_store: Path, tmp_path: Path) -> 
         assert done.stdout.strip() == outcome, done.stderr
 
 
-def test_checkpoint_is_made_once(gold_store: Path, tmp_path: Path) -> None:
-    """Asking again for the checkpoint of a project returns the saved one."""
-    first = gate_checkpoint(tmp_path, column="vector", baseline="mixture", store=str(gold_store))
-    again = gate_checkpoint(tmp_path, column="vector", baseline="mixture", store=str(gold_store))
-    assert first.id == again.id
+def test_a_checkpoint_made_again_is_replaced(gold_store: Path, tmp_path: Path) -> None:
+    """Asking for the checkpoint of another column gives that one, not the old gate."""
+    for column in ("other", "vector"):
+        checkpoint = gate_checkpoint(tmp_path, column=column, baseline="mixture", store=str(gold_store))
+    (validation,) = checkpoint.run(batch_parameters={"dataframe": mixture(500, 1)}).run_results.values()
+    assert [result.success for result in validation.results] == [True, True]
+
+
+def test_data_docs_hold_the_sentence(gold_store: Path, tmp_path: Path) -> None:
+    """The pages of the suite and of the validation are built, and describe the gate in words."""
+    checkpoint = gate_checkpoint(tmp_path, column="vector", baseline="mixture", store=str(gold_store))
+    checkpoint.run(batch_parameters={"dataframe": mixture(500, 1)})
+    context = gx.get_context(mode="file", project_root_dir=tmp_path)
+    context.build_data_docs()
+    pages = [page.read_text() for page in tmp_path.rglob("*.html") if page.name != "index.html"]
+    assert len(pages) == 2
+    assert all("must not show collapse against the gold baseline" in page for page in pages)
 
 
 def test_doctests_run_under_the_one_import_path() -> None:
