@@ -60,14 +60,23 @@ class Calibration:
 
     def expected(self, rows: int) -> Floats:
         """Return ``(s,)`` what healthy data of ``rows`` rows scores."""
-        own = 1 / (2 * self.bias_sizes[0])
-        slope = self.biases[0] / own
-        beyond = slope * (1 / rows - own)
-        return np.asarray(self.values + np.where(1 / rows < 2 * own, beyond, self._at(rows, self.biases)))
+        split = rows <= self.bias_sizes[0]
+        return np.asarray(self.values + (self._at(rows, self.biases) if split else self._by_inverse(rows)))
 
     def standard_errors(self, rows: int, healthy_rows: int) -> Floats:
-        """Return ``(s,)`` standard deviations of batch minus healthy value under no change."""
-        return np.asarray(self.deviations * np.sqrt(self._at(rows, self.inflations) ** 2 / rows + 1 / healthy_rows))
+        """Return ``(s,)`` standard deviations of batch minus healthy value under no change.
+
+        Beyond the calibration part the bias is extrapolated, and believed no more than to its own size: where rows are few for
+        the dimension, it does not follow 1/n, and the statistic must not speak.
+        """
+        extrapolated = self._by_inverse(rows) if rows > healthy_rows else np.zeros(len(self.values))
+        sampling = self.deviations**2 * (self._at(rows, self.inflations) ** 2 / rows + 1 / healthy_rows)
+        return np.asarray(np.sqrt(sampling + extrapolated**2))
+
+    def _by_inverse(self, rows: int) -> Floats:
+        """Return the bias against the whole calibration part, in proportion to 1/n, as the largest splits give it."""
+        whole = 1 / (2 * self.bias_sizes[0])
+        return np.asarray(self.biases[0] / whole * (1 / rows - whole))
 
     def _at(self, rows: int, curve: Floats) -> Floats:
         return np.array([np.interp(1 / rows, 1 / self.bias_sizes, column) for column in curve.T])

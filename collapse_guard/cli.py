@@ -160,7 +160,7 @@ def check(
     pinned = f"{name}@{verdict.baseline.digest[:12]}"
     if verdict.outcome == "closed":
         _hint(f"collapse-guard baselines show {pinned}, and the runbook for a closed gate in README")
-    elif digest in ("", "latest"):
+    elif verdict.passed and digest in ("", "latest"):
         _hint(f"pin the baseline in your pipeline: --baseline {pinned}")
     return _STATUS[verdict.outcome]
 

@@ -30,7 +30,7 @@ from collapse_guard.vectors import Vectors
 from collapse_guard.verdict.policy import ALPHA, Policy
 from collapse_guard.verdict.verdict import Verdict, judge
 
-FEWEST_GOLD_ROWS = 400
+FEWEST_GOLD_ROWS = 1_000
 ADVISED_GOLD_ROWS = 2_000
 DEFAULT_TEXT_EMBEDDER = "static"
 _ENCODED_AT_ONCE = 1024
@@ -66,17 +66,17 @@ def freeze(
     Raises
     ------
     InsufficientDataError
-        Fewer than 400 gold rows.
+        Fewer than 1,000 gold rows.
     InvalidInputError
         Rows that cannot be read or measured.
 
     Examples
     --------
     >>> import numpy as np, pandas as pd, tempfile
-    >>> rows = np.random.default_rng(0).standard_normal((1000, 8))
+    >>> rows = np.random.default_rng(0).standard_normal((2000, 8))
     >>> frozen = freeze(pd.DataFrame({"v": list(rows)}), "v", "demo", store=tempfile.mkdtemp())
     >>> frozen.rows, frozen.kind
-    (1000, 'vectors')
+    (2000, 'vectors')
     """
     require_name(name)
     if seed < 0:

@@ -226,12 +226,25 @@ def test_bad_options_are_refused(mixture_baseline: cg.Baseline, options: dict[st
         cg.check(mixture(500, 1), mixture_baseline, **options)  # type: ignore[arg-type]  # on purpose
 
 
+def test_small_gold_of_high_dimension_raises_no_false_alarm(tmp_path: Path) -> None:
+    """Gold of 1,000 rows in 384 dimensions cannot foretell the Vendi score of larger batches, so it must not speak."""
+
+    def rows(count: int, seed: int) -> pd.DataFrame:
+        spread = np.arange(1, 385) ** -0.5
+        return pd.DataFrame({"v": list(np.random.default_rng(seed).standard_normal((count, 384)) * spread)})
+
+    with pytest.warns(UserWarning, match="only large losses"):
+        baseline = cg.freeze(rows(1000, 0), "v", "small", store=tmp_path)
+    closed = [cg.check(rows(size, seed), baseline).outcome == "closed" for size in (300, 1000, 5000) for seed in range(1, 7)]
+    assert sum(closed) <= 1
+
+
 def test_too_little_gold_is_refused(tmp_path: Path) -> None:
-    """Gold of a few rows shows nothing; gold of some hundred rows warns."""
-    with pytest.raises(cg.CollapseGuardError, match="at least 400 gold rows"):
+    """Gold of a few rows shows nothing; gold of a thousand rows warns."""
+    with pytest.raises(cg.CollapseGuardError, match="at least 1,000 gold rows"):
         cg.freeze(mixture(100, 0), "vector", "small", store=tmp_path)
     with pytest.warns(UserWarning, match="only large losses"):
-        cg.freeze(mixture(500, 0), "vector", "small", store=tmp_path)
+        cg.freeze(mixture(1000, 0), "vector", "small", store=tmp_path)
 
 
 def test_importing_the_package_is_light() -> None:

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder, minilm_fingerprint
-from collapse_guard.errors import EmbedderError
+from collapse_guard.errors import EmbedderError, InvalidInputError
 from collapse_guard.progress import progress
 from collapse_guard.vectors import unit
 
@@ -31,6 +31,8 @@ DIMENSION = 256
 _SMOOTHING = 1e-4
 """Arora's a."""
 _BATCH = 256
+_ENOUGH = 20
+_UNREADABLE = 0.5
 
 
 class StaticEmbedder:
@@ -67,7 +69,14 @@ class StaticEmbedder:
     def encode(self, values: Sequence[str]) -> Encoded:
         """Return one unit vector a text. Texts are read in full, so none is truncated."""
         vectors = self._model.encode(values, use_multiprocessing=False).astype(np.float32)
-        vectors[~vectors.any(axis=1)] = self._unknown
+        unread = ~vectors.any(axis=1)
+        if len(values) >= _ENOUGH and unread.mean() > _UNREADABLE:
+            msg = (
+                f"expected texts of words that the static embedder knows, but {unread.mean():.0%} of {len(values):,} have none of them. "
+                "Freeze gold with another embedder: a sentence-transformers model of that language, or vectors of your own."
+            )
+            raise InvalidInputError(msg)
+        vectors[unread] = self._unknown
         return Encoded(unit(vectors), np.zeros(len(values), dtype=bool))
 
 

@@ -16,6 +16,9 @@ from collapse_guard.engines.frames import frame_batches
 from collapse_guard.errors import InvalidInputError
 
 Kind = Literal["text", "vectors", "numeric"]
+_FEW = 20
+_LOOKED_AT = 100
+"""A csv has no types: a text column of so many rows, the first of which are all numbers, was not meant as text."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,18 @@ def _values(array: pa.Array, column: str, kind: Kind) -> Chunk:
     present = array.drop_null()
     if kind == "text" and len(present):
         present = present.filter(pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(present)), 0))
+    if kind == "text" and _all_numbers(present.slice(0, _LOOKED_AT).to_pylist()):
+        msg = f"expected texts in column {column!r}, got numbers. Name a text column, or several numeric columns."
+        raise InvalidInputError(msg)
     values = _stacked(present) if kind == "vectors" and len(present) else present.to_pylist()
     return Chunk(kind, values, len(array) - len(present))
+
+
+def _all_numbers(values: list[str]) -> bool:
+    try:
+        return len(values) >= _FEW and bool([float(value) for value in values])
+    except ValueError:
+        return False
 
 
 def _stacked(array: pa.Array) -> Any:  # noqa: ANN401 - a matrix, or lists

@@ -70,7 +70,7 @@ def abandoned_mass(gold: Counts, batch: Counts) -> AbandonedMass:
     Examples
     --------
     >>> round(abandoned_mass(np.full(20, 50), np.array([0, 0, *[50] * 18])).lost, 2)
-    0.05
+    0.1
     """
     both, rows = gold + batch, max(int(batch.sum()), 1)
     share = rows / max(int(both.sum()), 1)

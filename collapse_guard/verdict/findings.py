@@ -34,19 +34,29 @@ TWO_SIDED_95 = float(norm.ppf(0.975))
 ANCHORED = frozenset({"tail_share", "mode_coverage"})
 """Statistics that look at gold's own places: data from elsewhere "loses" those without being narrower."""
 
-ELSEWHERE = 0.05
-"""A batch lies elsewhere if this many more of its rows than healthy data's lie in or beyond gold's rare regions."""
+FOREIGN = 0.05
+"""A batch is foreign if this many more of its rows than healthy data's lie in or beyond gold's rare regions."""
 
-WIDER = 5
-_WIDEST = 0.5
-"""Of a batch that lies elsewhere, one view alone must see a loss of so many floors, but at most half of everything."""
+FAR = 0.005
+"""A batch is far if its distance to gold (MMD, over the kernel's own spread) is so large: even longer or shorter texts of the
+same kind, which a model of mean word vectors takes for narrower or for thinned out, reach it."""
+
+WIDE_FLOORS: dict[Family, float] = {
+    "tail": 0.5,
+    "modes": 0.10,
+    "effective_sample": 0.5,
+    "copies": 0.05,
+    "diversity": 0.5,
+    "spread": 0.5,
+}
+"""Losses that one view alone must see of a batch that is far or foreign."""
 
 VIEWS: tuple[frozenset[Family], ...] = (
     frozenset({"tail", "diversity", "spread"}),
     frozenset({"effective_sample"}),
     frozenset({"copies"}),
 )
-"""Geometry, richness and repetition: where two agree, the plain floors hold even elsewhere."""
+"""Geometry, richness and repetition: where two agree, the plain floors hold even far from gold."""
 
 _LEAST_Z = -37.0  # below it, a normal p-value underflows
 
@@ -90,7 +100,6 @@ class Assessment:
     lost: LostModes
     overgrown: LostModes
     shifted: bool
-    elsewhere: bool
     effective: tuple[float, float, float]
     compared_rows: float
 
@@ -122,17 +131,17 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
         effective,
         _copies(profile, baseline),
     ]
-    drift = _drift(profile, baseline)
+    drift, beyond_gold = _drift(profile, baseline), _beyond(profile, baseline)
     shifted = bool(drift.p_value < policy.alpha)
-    beyond = _beyond(profile, baseline)
-    elsewhere = bool(shifted and -beyond.least_lost > ELSEWHERE)
-    findings = _judge(drafts, baseline, policy, elsewhere=elsewhere)
+    far = shifted and drift.value > FAR
+    # Richer than healthy data, and far: its own subjects, not the rest of gold's.
+    foreign = bool(shifted and (-beyond_gold.least_lost > FOREIGN or (far and effective.ratio[1] > 1)))
+    findings = _judge(drafts, baseline, policy, far=far or foreign, foreign=foreign)
     return Assessment(
-        findings=(*findings, drift, beyond),
+        findings=(*findings, drift, beyond_gold),
         lost=lost_modes(gold_modes, batch_modes),
         overgrown=lost_modes(batch_modes, gold_modes),
         shifted=shifted,
-        elsewhere=elsewhere,
         effective=effective.ratio,
         compared_rows=compared_rows,
     )
@@ -170,10 +179,10 @@ def row_sum_ratio(profile: Profile, baseline: Baseline, statistic: str, alpha: f
     return RatioInterval(draft.value, draft.expected, *draft.ratio)
 
 
-def _judge(drafts: list[_Draft], baseline: Baseline, policy: Policy, *, elsewhere: bool) -> tuple[Finding, ...]:
+def _judge(drafts: list[_Draft], baseline: Baseline, policy: Policy, *, far: bool, foreign: bool) -> tuple[Finding, ...]:
     p_values = baseline.calibration.family_wise(np.array([draft.z for draft in drafts]))
     plain = [_finding(draft, float(p_value), policy) for draft, p_value in zip(drafts, p_values, strict=True)]
-    return tuple(_judged_elsewhere(plain, policy) if elsewhere else plain)
+    return tuple(_judged_far(plain, policy, foreign=foreign) if far else plain)
 
 
 def _finding(draft: _Draft, p_value: float, policy: Policy) -> Finding:
@@ -187,15 +196,15 @@ def _finding(draft: _Draft, p_value: float, policy: Policy) -> Finding:
     )  # fmt: skip
 
 
-def _judged_elsewhere(plain: list[Finding], policy: Policy) -> list[Finding]:
-    """Let gold-free findings alone close the gate: beyond a wider floor, or where two views agree."""
+def _judged_far(plain: list[Finding], policy: Policy, *, foreign: bool) -> list[Finding]:
+    """Widen the floors, unless two gold-free views agree; of a foreign batch, anchored findings only inform."""
     free = {finding.family for finding in plain if finding.failed and finding.statistic not in ANCHORED}
     agreed = sum(bool(view & free) for view in VIEWS) > 1
     judged = []
     for finding in plain:
-        floor = policy.floors[finding.family]  # type: ignore[index]  # drift is not among them
-        floor = floor if agreed else max(min(WIDER * floor, _WIDEST), floor)
-        if finding.statistic in ANCHORED:
+        family: Family = finding.family  # type: ignore[assignment]  # drift is not among them
+        floor = policy.floors[family] if agreed else max(WIDE_FLOORS[family], policy.floors[family])
+        if foreign and finding.statistic in ANCHORED:
             judged.append(replace(finding, floor=None, failed=False, late=False))
         else:
             failed = bool(finding.failed and finding.least_lost > floor)

@@ -34,6 +34,9 @@ _NEXT = {
     Phase.MID: "Hold the batch. Find the source that narrows it: a generator's temperature, a filter, a template, a repeated prompt.",
     Phase.LATE: "Throw the batch out. Find the generator or step that made it, and go back to the last healthy data.",
 }
+_NEXT_COPIES = (
+    "Hold the batch. Find what repeats its rows: a join, a retry, a template, a prompt. Remove the copies and check again."
+)
 SHOWN = 5
 _SHOWN_WIDTH = 76
 
@@ -105,7 +108,7 @@ def _missing(verdict: Verdict) -> list[str]:
     if verdict.vanished_modes:
         paragraphs.append("\n".join(["What went missing:", *map(_mode, verdict.vanished_modes[:SHOWN])]))
     if verdict.overgrown_modes and verdict.outcome == "closed":
-        paragraphs.append("\n".join(["What took its place:", *map(_mode, verdict.overgrown_modes[:SHOWN])]))
+        paragraphs.append("\n".join(["What took its place:", *map(_counted, verdict.overgrown_modes[:SHOWN])]))
     if verdict.repeated and any(finding.failed and finding.family == "copies" for finding in verdict.findings):
         repeated = [f"  {each.count:,} times: {_clip(each.value or '(not shown)')}" for each in verdict.repeated]
         paragraphs.append("\n".join(["What repeats most:", *repeated]))
@@ -113,16 +116,21 @@ def _missing(verdict: Verdict) -> list[str]:
 
 
 def _mode(change: ModeChange) -> str:
+    such = [f"      such as, in gold: {_clip(change.exemplars[0])}"] if change.exemplars else []
+    return "\n".join([_counted(change), *such])
+
+
+def _counted(change: ModeChange) -> str:
     words = ", ".join(change.keywords) or f"mode {change.mode}"
-    lines = [f"  {words}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"]
-    lines += [f"      such as: {_clip(change.exemplars[0])}"] if change.exemplars else []
-    return "\n".join(lines)
+    return f"  {words}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"
 
 
 def _next(verdict: Verdict) -> str:
     phase = verdict.phase or Phase.HEALTHY
+    failed = {finding.family for finding in verdict.findings if finding.failed}
+    advice = _NEXT_COPIES if failed == {"copies"} else _NEXT[phase]
     shadow = " The gate is set to let this phase pass." if verdict.passed and phase.closes("early") else ""
-    return f"What to do next: {_NEXT[phase]}{shadow}"
+    return f"What to do next: {advice}{shadow}"
 
 
 def _chance(p_value: float) -> str:

@@ -248,7 +248,7 @@ def _decided(
         rows_needed=None,
         shifted=found.shifted,
         findings=found.findings,
-        vanished_modes=_vanished(found, baseline) if "modes" in families else (),
+        vanished_modes=_vanished(found, baseline) if families else (),
         overgrown_modes=_overgrown(found, baseline),
         repeated=_repeated(profile, baseline),
         effective_sample=EffectiveSample(fraction, low, high, fraction * found.compared_rows),
@@ -260,7 +260,7 @@ def _decided(
 _MEANING = {
     Phase.HEALTHY: "as varied as healthy data of this size",
     Phase.SHIFTED: "other data than gold, but not narrower",
-    Phase.EARLY: "early collapse: the rare is going, the bulk still looks healthy",
+    Phase.EARLY: "early collapse: parts of gold's variety are missing, spread and diversity still look healthy",
     Phase.MID: "mid collapse: the data is narrowing as a whole",
     Phase.LATE: "late collapse: little of the variety is left",
 }
@@ -268,7 +268,8 @@ _MEANING = {
 
 def _reason(phase: Phase, failed: list[Finding]) -> str:
     seen = sorted({finding.family.replace("_", " ") for finding in failed})
-    return _MEANING[phase] + (f"; seen in {', '.join(seen)}" if seen else "")
+    meaning = "early collapse: rows repeat each other" if seen == ["copies"] else _MEANING[phase]
+    return meaning + (f"; seen in {', '.join(seen)}" if seen else "")
 
 
 def _vanished(found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:

@@ -18,7 +18,7 @@ from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder
 from collapse_guard.embedders.static import StaticEmbedder, cached_static
-from collapse_guard.errors import EmbedderError, IncompatibleError
+from collapse_guard.errors import EmbedderError, IncompatibleError, InvalidInputError
 from tests.conftest import sentences
 
 
@@ -80,6 +80,12 @@ def test_texts_without_known_words_have_a_place(static: StaticEmbedder) -> None:
     np.testing.assert_allclose(np.linalg.norm(static.encode(["🦄🦄"]).vectors, axis=1), 1, rtol=1e-5)
 
 
+def test_texts_that_cannot_be_read_are_refused(static: StaticEmbedder) -> None:
+    """A batch of unknown words is no collapse: the embedder cannot read it, and says so."""
+    with pytest.raises(InvalidInputError, match="100% of 50 have none"):
+        static.encode([f"🦄{'🐉' * number}" for number in range(50)])
+
+
 def test_each_distinct_text_is_encoded_once() -> None:
     """Copies, within a chunk and over chunks, cost nothing."""
 
@@ -112,7 +118,7 @@ def test_another_model_is_refused_and_both_are_named(
 ) -> None:
     """A baseline frozen with one model does not measure with another."""
     with pytest.warns(UserWarning, match="only large losses"):
-        baseline = cg.freeze(pd.DataFrame({"text": sentences(400, 0)}), "text", "model", store=tmp_path, embedder="minilm")
+        baseline = cg.freeze(pd.DataFrame({"text": sentences(1000, 0)}), "text", "model", store=tmp_path, embedder="minilm")
     monkeypatch.setattr(SentenceEmbedder, "identity", "sentence:other@0000")
     with pytest.raises(IncompatibleError, match=r"sentence:sentence-transformers/all-MiniLM-L6-v2@.*sentence:other@0000"):
         cg.check(pd.DataFrame({"text": sentences(500, 1)}), cg.Store(tmp_path).load(baseline.reference))

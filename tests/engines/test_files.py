@@ -90,6 +90,14 @@ def test_columns_that_cannot_be_embedded(column: list[object]) -> None:
         list(chunks(pd.DataFrame({"text": column}), ["text"]))
 
 
+def test_numbers_in_a_csv_are_no_text(tmp_path: Path) -> None:
+    """A csv has no types, so a column of numbers alone is refused as the same column of a parquet file is."""
+    path = tmp_path / "rows.csv"
+    pd.DataFrame({"text": range(100)}).to_csv(path, index=False)
+    with pytest.raises(CollapseGuardError, match="got numbers"):
+        list(chunks(path, ["text"]))
+
+
 def test_what_is_no_data() -> None:
     """A list is no data frame."""
     with pytest.raises(CollapseGuardError, match="got list"):
