@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -82,3 +83,28 @@ def test_recursive_training_is_seen_and_counted(family: Callable[[str], pd.DataF
     for generation, verdict in zip((1, 3, 5), verdicts, strict=False):
         assert verdict.equivalent_generations is not None
         assert verdict.equivalent_generations.estimate == pytest.approx(generation, rel=0.5)
+
+
+@pytest.mark.parametrize("name", ["movie_sentences", "intents_banking77", "masc_sentences"])
+@pytest.mark.parametrize("half", ["longer", "shorter"])
+def test_length_alone_is_no_collapse(family: Callable[[str], pd.DataFrame], tmp_path: Path, name: str, half: str) -> None:
+    """The longer or shorter half of healthy text is a shift at most."""
+    rows = family(name)
+    baseline = cg.freeze(rows[rows.role == "gold"], "text", "length", store=tmp_path)
+    fresh = rows[rows.role == "fresh"]
+    words = fresh.text.str.count(r"\S+")
+    kept = fresh[words >= words.median()] if half == "longer" else fresh[words <= words.median()]
+    assert cg.check(kept.sample(1000, random_state=0), baseline).outcome == "open"
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_lost_subjects_close_the_gate(family: Callable[[str], pd.DataFrame], tmp_path: Path, share: float) -> None:
+    """Without half of its 77 subjects, or more, a batch does not pass, and some of what is gone is named."""
+    rows = family("intents_banking77")
+    baseline = cg.freeze(rows[rows.role == "gold"], "text", "subjects", store=tmp_path)
+    fresh = rows[rows.role == "fresh"]
+    labels = np.random.default_rng(1).permutation(fresh.label.unique())
+    kept = fresh[~fresh.label.isin(labels[: int(share * len(labels))])]
+    verdict = cg.check(kept.sample(min(1000, len(kept)), random_state=0), baseline)
+    assert verdict.outcome == "closed"
+    assert verdict.vanished_modes
