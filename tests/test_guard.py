@@ -216,7 +216,9 @@ def test_bad_batches_raise_an_error_of_ours(
     [
         ({"fail_on": "soon"}, "fail_on"),
         ({"alpha": 1.0}, "alpha"),
+        ({"alpha": "x"}, "alpha"),
         ({"floors": {"tails": 0.1}}, "floors"),
+        ({"floors": {"copies": "a"}}, "floors"),
         ({"training_rows": 0}, "training_rows"),
     ],
 )

@@ -52,12 +52,12 @@ class Policy:
         if chosen is None:
             msg = f"expected fail_on to be one of {', '.join(FAIL_ON)}, got {fail_on!r}. Choose one of them."
             raise InvalidInputError(msg)
-        if not 0 < alpha < 0.5:  # noqa: PLR2004 - named in the message
+        if not isinstance(alpha, int | float) or not 0 < alpha < 0.5:  # noqa: PLR2004 - named in the message
             msg = f"expected alpha between 0 and 0.5, got {alpha}. 0.01 lets one healthy batch in a hundred be questioned."
             raise InvalidInputError(msg)
         given = dict(floors or {})
         unknown = given.keys() - FLOORS.keys()
-        if unknown or not all(0 <= floor < 1 for floor in given.values()):
+        if unknown or not all(isinstance(floor, int | float) and 0 <= floor < 1 for floor in given.values()):
             msg = f"expected floors from 0 to under 1 for {', '.join(FLOORS)}, got {given}. Name those families only."
             raise InvalidInputError(msg)
         return cls(chosen, alpha, {family: given.get(family, floor) for family, floor in FLOORS.items()})

@@ -142,5 +142,5 @@ def _sentence(text: str) -> str:
 
 
 def _clip(text: str) -> str:
-    line = " ".join(text.split())
+    line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
     return line if len(line) <= _SHOWN_WIDTH else f"{line[:_SHOWN_WIDTH]}…"
