@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from collapse_guard.arrays import flatten
 from collapse_guard.vectors import Counts, Floats, Vectors
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Frame:
     def digest(self) -> str:
         """Hash of the frame's bytes: only profiles of one frame can be added or compared."""
         digest = hashlib.sha256()
-        for name, array in sorted(self.to_arrays().items()):
+        for name, array in sorted(flatten(self).items()):
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
@@ -140,15 +140,6 @@ class Frame:
         """Return ``(n,)`` fine cells: on which side of each random hyperplane a row lies (Charikar, STOC 2002)."""
         bits = (vectors - self.reference.mean(axis=0)) @ self.hyperplanes > 0
         return bits.astype(np.uint64) @ (np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64))
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the stored arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Frame:
-        """Rebuild a frame from :meth:`to_arrays`."""
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
     @cached_property
     def _cell_index(self) -> faiss.IndexFlatL2:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from collapse_guard.arrays import flatten, restore
 from collapse_guard.frame import CELLS, EDGE_SHARES, NEIGHBOUR, ROWS_PER_CELL, Frame, build_frame
 from collapse_guard.vectors import Floats, Vectors
 from tests.synthetic import gaussian_mixture
@@ -38,18 +39,18 @@ def test_the_digest_is_equal_for_equal_gold_and_seed(frame: Frame) -> None:
     """The same rows and seed give the same frame to the last bit; another seed, or one other number, does not."""
     again, other = build(0), build(1)
     assert again.digest == frame.digest
-    for name, array in frame.to_arrays().items():
-        np.testing.assert_array_equal(again.to_arrays()[name], array)
+    for name, array in flatten(frame).items():
+        np.testing.assert_array_equal(flatten(again)[name], array)
     assert other.digest != frame.digest
-    for name, array in frame.to_arrays().items():
+    for name, array in flatten(frame).items():
         moved = array.copy()
         moved.flat[0] += 1
-        assert Frame.from_arrays({**frame.to_arrays(), name: moved}).digest != frame.digest
+        assert restore(Frame, {**flatten(frame), name: moved}).digest != frame.digest
 
 
 def test_a_frame_comes_back_from_its_arrays(frame: Frame, batch: Vectors) -> None:
     """Stored and read again, a frame has the same digest and sees rows in the same places."""
-    again = Frame.from_arrays({name: array.copy() for name, array in frame.to_arrays().items()})
+    again = restore(Frame, {name: array.copy() for name, array in flatten(frame).items()})
     assert again.digest == frame.digest
     np.testing.assert_array_equal(again.locate(batch).cell, frame.locate(batch).cell)
     np.testing.assert_array_equal(again.locate(batch).log_radius, frame.locate(batch).log_radius)
@@ -168,7 +169,7 @@ def test_gold_of_equal_rows_still_has_a_frame() -> None:
     """A column that never varies is measured, not divided by zero: every number of its frame is finite."""
     rows = np.tile(np.array([[0.6, 0.8]], dtype=np.float32), (400, 1))
     built = build_frame(rows[:200], rows[200:], rng=np.random.default_rng(0))
-    assert all(np.isfinite(array).all() for array in built.to_arrays().values())
+    assert all(np.isfinite(array).all() for array in flatten(built).values())
     located = built.locate(np.concatenate([rows[:3], np.array([[1, 0]], dtype=np.float32)]))
     assert np.isfinite(located.log_radius).all()
     assert located.cell[3] == built.cells

@@ -94,7 +94,7 @@ class Baseline:
             seed=facts["seed"],
             embedder_description=facts["embedder"],
             embedder_arrays=_under("embedder.", arrays),
-            frame=Frame.from_arrays(_under("frame.", arrays)),
+            frame=restore(Frame, arrays, "frame."),
             healthy=Profile.from_arrays(_under("healthy.", arrays)),
             calibration=restore(Calibration, arrays, "calibration."),
             modes=tuple(Mode(tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
