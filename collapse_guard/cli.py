@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.errors import CollapseGuardError
+from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
 if TYPE_CHECKING:
     from collapse_guard.baseline.store import Entry
@@ -250,8 +250,6 @@ def _line(entry: Entry) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    from collapse_guard.errors import InvalidInputError  # noqa: PLC0415
-
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if path.exists() and not path.is_file():  # a pipe or a device is written into, not replaced

@@ -17,7 +17,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class Store:
         with self._writing():
             _write_once(self.root / name / digest, files)
             self._append(name, digest)
-        return replace(self._load(name, digest), name=name, digest=digest)
+        return self._load(name, digest)
 
     def load(self, reference: str) -> Baseline:
         """Return the baseline that ``name``, ``name@latest`` or ``name@digest`` means, after verifying every byte.

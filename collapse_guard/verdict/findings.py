@@ -114,7 +114,6 @@ class _Draft:
     expected: float
     lost: float
     least_lost: float
-    most_lost: float
     ratio: tuple[float, float, float]
     z: float
 
@@ -227,14 +226,14 @@ def _row_sum(statistic: RowSum, expected: float, error: float, margins: float, p
         return _share(statistic.name, statistic.family, value, expected, margin, z)
     ratio = (exp(value - expected), exp(value - expected - margin), exp(value - expected + margin))
     lost = tuple(1 - part for part in ratio)
-    return _Draft(statistic.name, statistic.family, exp(value), exp(expected), lost[0], lost[2], lost[1], ratio, z)
+    return _Draft(statistic.name, statistic.family, exp(value), exp(expected), lost[0], lost[2], ratio, z)
 
 
 def _share(name: str, family: Family, value: float, expected: float, margin: float, z: float) -> _Draft:
     """Read a loss in rows off two shares."""
     lost = expected - value
     ratio = tuple((value + step) / expected if expected else inf for step in (0, -margin, margin))
-    return _Draft(name, family, value, expected, lost, lost - margin, lost + margin, (ratio[0], max(ratio[1], 0.0), ratio[2]), z)
+    return _Draft(name, family, value, expected, lost, lost - margin, (ratio[0], max(ratio[1], 0.0), ratio[2]), z)
 
 
 def _neighbours(profile: Profile, baseline: Baseline) -> _Draft:
@@ -250,7 +249,7 @@ def _modes(lost: AbandonedMass) -> _Draft:
     margin = TWO_SIDED_95 * lost.standard_error
     least, most = lost.lost - margin, lost.lost + margin
     z = max(float(norm.ppf(lost.p_value)), _LEAST_Z)
-    return _Draft("mode_coverage", "modes", 1 - lost.lost, 1.0, lost.lost, least, most, (1 - lost.lost, 1 - most, 1 - least), z)
+    return _Draft("mode_coverage", "modes", 1 - lost.lost, 1.0, lost.lost, least, (1 - lost.lost, 1 - most, 1 - least), z)
 
 
 def _effective_sample(profile: Profile, baseline: Baseline) -> tuple[_Draft, float]:
@@ -259,7 +258,7 @@ def _effective_sample(profile: Profile, baseline: Baseline) -> tuple[_Draft, flo
     draws = healthy.telling_draws(min(batch.total, healthy.total))
     if not draws:
         nothing = (1.0, 0.0, inf)
-        return _Draft("effective_sample", "effective_sample", 1.0, 1.0, 0.0, -inf, 1.0, nothing, 0.0), float(profile.rows)
+        return _Draft("effective_sample", "effective_sample", 1.0, 1.0, 0.0, -inf, nothing, 0.0), float(profile.rows)
     found, expected = batch.richness(draws), healthy.richness(draws)
     variance = richness_variance(healthy, draws, batch.total) + richness_variance(healthy, draws, healthy.total)
     noise = (batch.noise**2 + healthy.noise**2) * expected**2
@@ -267,7 +266,7 @@ def _effective_sample(profile: Profile, baseline: Baseline) -> tuple[_Draft, flo
     margin = TWO_SIDED_95 * error
     value, low, high = (healthy.draws_for(max(found + step, 0.0)) / draws for step in (0, -margin, margin))
     z = max((found - expected) / error, _LEAST_Z)
-    draft = _Draft("effective_sample", "effective_sample", value, 1.0, 1 - value, 1 - high, 1 - low, (value, low, high), z)
+    draft = _Draft("effective_sample", "effective_sample", value, 1.0, 1 - value, 1 - high, (value, low, high), z)
     return draft, profile.rows * draws / batch.total
 
 
@@ -276,9 +275,7 @@ def _copies(profile: Profile, baseline: Baseline) -> _Draft:
     margin, excess = TWO_SIDED_95 * found.standard_error, found.share - found.expected
     ratio = tuple(max(found.share + step, 0.0) / found.expected if found.expected > 0 else inf for step in (0, -margin, margin))
     z = max(float(norm.ppf(found.p_value)), _LEAST_Z)
-    return _Draft(
-        "copies", "copies", found.share, found.expected, excess, excess - margin, excess + margin, (ratio[0], ratio[1], ratio[2]), z
-    )
+    return _Draft("copies", "copies", found.share, found.expected, excess, excess - margin, (ratio[0], ratio[1], ratio[2]), z)
 
 
 def _drift(profile: Profile, baseline: Baseline) -> Finding:
