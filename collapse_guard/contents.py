@@ -1,4 +1,4 @@
-"""Keys of contents: 64-bit hashes of whole values and of the words in them."""
+"""Keys of contents: 64-bit hashes of whole values, of the words and phrases in them, and of all but one of their words."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ _HASH_KEY = "collapse-guard/1"
 # letters, marks and digits (marks belong to the word: Hindi vowel signs are marks).
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _WORD = regex.compile(rf"{_UNSPACED}\p{{M}}*|(?:(?!{_UNSPACED})[\p{{L}}\p{{M}}\p{{N}}_])+")
+_PIECE = regex.compile(rf"{_UNSPACED}\p{{M}}*|(?:(?!{_UNSPACED})\S)+")
+
+PHRASE_WORDS = 4
+"""Words of a phrase: so many in a row seldom repeat unless they were learned together."""
+
+FEWEST_LINKED_WORDS = 4
+"""Texts of fewer words that differ in one of them have little in common."""
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_INVERSE = np.uint64(pow(int(_ODD), -1, 2**64))
+_WHOLE, _WRITTEN = np.uint64(1), np.uint64(2)
 
 
 def words(text: str) -> list[str]:
@@ -45,6 +56,13 @@ def vector_keys(matrix: Vectors) -> Keys:
     return text_keys([row.tobytes().decode("latin-1") for row in rows])
 
 
+def mixed(keys: Keys) -> Keys:
+    """Scramble 64 bits (the finaliser of SplitMix64: Steele, Lea & Flood, OOPSLA 2014, doi:10.1145/2660193.2660195)."""
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))
+
+
 def word_keys(texts: Sequence[str]) -> tuple[Keys, Counts]:
     """Return the keys of the distinct words of each text, one text after another, and how many each text has.
 
@@ -56,7 +74,62 @@ def word_keys(texts: Sequence[str]) -> tuple[Keys, Counts]:
     >>> lengths.tolist(), len(set(keys.tolist()))
     ([3, 2], 4)
     """
-    found = [dict.fromkeys(words(text)) for text in texts]
+    return _hashed([list(dict.fromkeys(words(text))) for text in texts])
+
+
+def phrase_keys(texts: Sequence[str]) -> tuple[Keys, Counts]:
+    """Return the keys of the distinct phrases of ``PHRASE_WORDS`` words of each text, and how many each text has.
+
+    Examples
+    --------
+    >>> keys, lengths = phrase_keys(["a b c d e", "b c d e", "too short"])
+    >>> lengths.tolist(), len(set(keys.tolist()))
+    ([2, 1, 0], 2)
+    """
+    hashes, lengths = _hashed([words(text) for text in texts])
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    starts = np.flatnonzero(row[: len(row) - PHRASE_WORDS + 1] == row[PHRASE_WORDS - 1 :]) if len(row) >= PHRASE_WORDS else row[:0]
+    keys = np.zeros(len(starts), dtype=np.uint64)
+    for step in range(PHRASE_WORDS):
+        keys = mixed(keys * _ODD + hashes[starts + step])
+    # Once a text, like its words.
+    first = np.sort(np.unique(np.stack([row[starts].astype(np.uint64), keys], axis=1), axis=0, return_index=True)[1])
+    return keys[first], np.bincount(row[starts[first]], minlength=len(lengths))
+
+
+def link_keys(texts: Sequence[str]) -> tuple[Keys, Keys]:
+    r"""Return the links of the texts, and for each the content that it links: texts one word apart share a link.
+
+    A text of L words :math:`w_i` links to each of its L one-word deletions and to its whole. If one word is changed, dropped or
+    added, the two texts have a deletion, or a whole and a deletion, in common. With :math:`H = \sum_i h(w_i) P^i` modulo
+    :math:`2^{64}`, P odd, the hash of all deletions comes from one pass of sums. Texts that differ in case or spacing alone are
+    one content, and share one further link. Punctuation belongs to its word.
+
+    Examples
+    --------
+    >>> links, contents = link_keys(["the cat sat here", "the dog sat here"])
+    >>> len(links), len(set(links.tolist())), len(set(contents.tolist()))
+    (12, 11, 4)
+    """
+    hashes, lengths = _hashed([_PIECE.findall(text.casefold()) for text in texts])
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    starts = np.cumsum(lengths) - lengths
+    place = np.arange(len(row)) - starts[row]
+    powers = np.cumprod(np.full(int(lengths.max(initial=0)) + 1, _ODD))
+    terms = hashes * powers[place]
+    running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(terms, dtype=np.uint64)])
+    before, after = running[:-1] - running[starts[row]], running[starts[row] + lengths[row]] - running[1:]
+    whole = running[starts + lengths] - running[starts]
+    long = lengths >= FEWEST_LINKED_WORDS
+    deletions, content = mixed(before + after * _INVERSE), mixed(whole)
+    kept = long[row]
+    links = [deletions[kept], content[long], mixed(content[long] + _WRITTEN)]
+    contents = [mixed(content + _WHOLE)[row][kept], mixed(content[long] + _WHOLE), text_keys(texts)[long]]
+    return np.concatenate(links), np.concatenate(contents)
+
+
+def _hashed(found: list[list[str]]) -> tuple[Keys, Counts]:
+    """Return the keys of the words of each row, one row after another, and how many each row has."""
     flat = [word for row in found for word in row]
     distinct = {word: number for number, word in enumerate(dict.fromkeys(flat))}
     which = np.fromiter((distinct[word] for word in flat), dtype=np.intp, count=len(flat))

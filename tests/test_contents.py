@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collapse_guard.contents import text_keys, vector_keys, word_keys, words
+from collapse_guard.contents import (
+    FEWEST_LINKED_WORDS,
+    PHRASE_WORDS,
+    link_keys,
+    phrase_keys,
+    text_keys,
+    vector_keys,
+    word_keys,
+    words,
+)
 from collapse_guard.vectors import Vectors
 
 laws = settings(deadline=None, derandomize=True, max_examples=60)
 texts_of_any_script = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=12)
+texts_of_few_words = st.lists(st.lists(st.sampled_from("abC"), max_size=6).map(" ".join), max_size=8)
+"""Texts so alike that many are one word apart, and words come back."""
 MASK = 2**64 - 1
 
 
@@ -152,3 +166,98 @@ def test_words_of_many_texts_are_those_of_each(texts: list[str]) -> None:
     assert lengths.tolist() == [count for _, counts in single for count in counts.tolist()]
     assert keys.tolist() == [key for found, _ in single for key in found.tolist()]
     assert lengths.sum() == len(keys)
+
+
+@laws
+@given(texts=texts_of_few_words)
+def test_phrases_are_the_distinct_runs_of_four_words_of_each_text(texts: list[str]) -> None:
+    """Each text has as many keys as it has distinct runs of four words, and equal runs alone have equal keys."""
+    runs = [{tuple(row[at : at + PHRASE_WORDS]) for at in range(len(row) - PHRASE_WORDS + 1)} for row in map(words, texts)]
+    keys, lengths = phrase_keys(texts)
+    assert lengths.tolist() == [len(found) for found in runs]
+    assert len(keys) == lengths.sum()
+    assert len(set(keys.tolist())) == len(set().union(*runs))
+    cuts = np.cumsum([0, *lengths])
+    of_text = [set(keys[start:stop].tolist()) for start, stop in pairwise(cuts)]
+    for one, other in combinations(range(len(texts)), 2):
+        assert len(of_text[one] & of_text[other]) == len(runs[one] & runs[other])
+
+
+@laws
+@given(texts=texts_of_any_script)
+def test_phrases_of_many_texts_are_those_of_each(texts: list[str]) -> None:
+    """Chunks do not matter: the keys of all texts are the keys of the single texts, one after another."""
+    keys, lengths = phrase_keys(texts)
+    single = [phrase_keys([text]) for text in texts]
+    assert lengths.tolist() == [count for _, counts in single for count in counts.tolist()]
+    assert keys.tolist() == [key for found, _ in single for key in found.tolist()]
+
+
+def test_the_order_of_words_makes_the_phrase() -> None:
+    """The same four words in another order, or cut elsewhere, are other phrases."""
+    texts = ["a b c d", "d c b a", "b a c d", "ab c d e", "a bc d e", "a a b b", "a b a b"]
+    assert len(set(phrase_keys(texts)[0].tolist())) == len(texts)
+
+
+def deletions(pieces: Sequence[str]) -> set[tuple[str, ...]]:
+    """Return what is left of the pieces without one of them, and the whole; nothing of few pieces."""
+    if len(pieces) < FEWEST_LINKED_WORDS:
+        return set()
+    return {tuple(pieces), *((*pieces[:at], *pieces[at + 1 :]) for at in range(len(pieces)))}
+
+
+def links_of(text: str) -> set[int]:
+    return set(link_keys([text])[0].tolist())
+
+
+@laws
+@given(texts=texts_of_few_words)
+def test_texts_share_a_link_exactly_when_they_are_one_word_apart(texts: list[str]) -> None:
+    """Two texts have as many links in common as deletions, one more if they are the same but for case and spacing."""
+    for one, other in combinations(texts, 2):
+        left, right = (text.casefold().split() for text in (one, other))
+        shared = len(deletions(left) & deletions(right))
+        same = left == right and len(left) >= FEWEST_LINKED_WORDS
+        assert len(links_of(one) & links_of(other)) == shared + same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "linked"),
+    [
+        ("the cat sat here", "the dog sat here", True),
+        ("the cat sat here", "the cat sat down here", True),
+        ("down the cat sat here", "the cat sat here", True),
+        ("the cat sat here.", "the cat sat here!", True),
+        ("the cat sat here", "here the cat sat", True),
+        ("the cat sat here", "the dog lay here", False),
+        ("the cat sat here", "the cat sat here on the mat", False),
+        ("the cat sat", "the dog sat", False),
+        ("猫が好き", "犬が好き", True),
+        ("猫が好き", "猫が大好き", True),
+        ("猫が好き", "犬も好き", False),
+        ("私は猫が好きです。", "私は犬が好きです。", True),
+        ("ฉันรักแมว", "ฉันรักหมา", False),
+    ],
+)
+def test_one_word_apart_is_near(one: str, other: str, linked: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """One word changed, dropped, added or moved makes near copies; of scripts without spaces one character is one word."""
+    assert bool(links_of(one) & links_of(other)) == linked
+    links, contents = link_keys([one, other])
+    found = {link: set(contents[links == link].tolist()) for link in links.tolist()}
+    assert any(len(group) > 1 for group in found.values()) == linked
+
+
+def test_texts_that_differ_in_case_alone_are_linked_once() -> None:
+    """Their links lead to one content, but for one link that leads to both as they are written."""
+    links, contents = link_keys(["the cat sat here", "The Cat sat  here", "THE CAT SAT HERE"])
+    sizes = [len(set(contents[links == link].tolist())) for link in set(links.tolist())]
+    assert sorted(sizes) == [1] * 5 + [3]
+
+
+@laws
+@given(texts=st.one_of(texts_of_any_script, texts_of_few_words))
+def test_links_of_many_texts_are_those_of_each(texts: list[str]) -> None:
+    """Chunks do not matter: all texts have the pairs of links and contents of the single texts together."""
+    single = [pair for text in texts for pair in zip(*(part.tolist() for part in link_keys([text])), strict=True)]
+    links, contents = link_keys(texts)
+    assert sorted(zip(links.tolist(), contents.tolist(), strict=True)) == sorted(single)

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from collapse_guard.contents import mixed
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.vectors import Keys, Vectors
 
@@ -37,17 +40,10 @@ def types(keys: Keys) -> BottomK:
     return BottomK.of(keys, np.empty((len(keys), 0), dtype=np.float32), TYPES_CAPACITY)
 
 
-def sampled_rows(sketch: BottomK) -> Vectors:
-    """Return the vectors of at most ``SAMPLE_CAPACITY`` sampled rows, copies repeated, in a random order, always the same."""
+def sampled_rows(sketch: BottomK) -> npt.NDArray[Any]:
+    """Return the payloads of at most ``SAMPLE_CAPACITY`` sampled rows, copies repeated, in a random order, always the same."""
     which = np.repeat(np.arange(len(sketch.keys)), sketch.counts)
     nth_copy = np.arange(len(which)) - np.repeat(np.cumsum(sketch.counts) - sketch.counts, sketch.counts)
-    scrambled = _mixed(sketch.keys[which] + nth_copy.astype(np.uint64) * _SALT)
+    scrambled = mixed(sketch.keys[which] + nth_copy.astype(np.uint64) * _SALT)
     first = np.argsort(scrambled, kind="stable")[:SAMPLE_CAPACITY]
-    return np.asarray(sketch.payload[which[first]], dtype=np.float32)
-
-
-def _mixed(keys: Keys) -> Keys:
-    """Scramble 64 bits (the finaliser of SplitMix64: Steele, Lea & Flood, OOPSLA 2014)."""
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
+    return sketch.payload[which[first]]

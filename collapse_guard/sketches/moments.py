@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -55,3 +56,16 @@ class Moments:
     def covariance(self) -> Floats:
         """``(d, d)``, divided by n."""
         return self.scatter / max(self.count, 1)
+
+    def leading_axes(self, axes: int) -> Floats:
+        """Return ``(d, axes)`` principal axes, those of most variance; all d if there are fewer."""
+        return np.asarray(np.linalg.eigh(self.covariance)[1][:, -axes:])
+
+    def along(self, axes: Floats) -> Moments:
+        """Return the moments of the rows' coordinates on the ``(d, a)`` orthonormal ``axes``."""
+        return Moments(self.count, self.mean @ axes, axes.T @ self.scatter @ axes)
+
+    @cached_property
+    def eigenvalues(self) -> Floats:
+        """``(d,)``, ascending, of the covariance."""
+        return np.maximum(np.linalg.eigvalsh(self.covariance), 0)

@@ -13,17 +13,19 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import text_keys, word_keys
+from collapse_guard.contents import link_keys, phrase_keys, text_keys, word_keys
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located, build_frame
 from collapse_guard.profile import Profile, empty_profile
+from collapse_guard.sketches import links as links_module
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.distinct import duplicates, sample, types
 from collapse_guard.sketches.features import Features
+from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.sketches.neighbourhood import Neighbourhood
 from collapse_guard.sketches.occupancy import Occupancy
@@ -33,6 +35,8 @@ from tests.synthetic import gaussian_mixture
 POOL = 40
 TINY = 4
 """A capacity at which nearly every example drops items."""
+FEW_PAIRS = 30
+"""As much for links: four texts have more pairs."""
 
 Shards = list[list[int]]
 
@@ -77,11 +81,14 @@ class Kind:
 KINDS = (
     Kind("moments", lambda pool, rows: Moments.of(pool.at(rows).vectors)),
     Kind("features", lambda pool, rows: Features.of(pool.features[np.array(rows, dtype=np.intp)])),
-    Kind("occupancy", lambda pool, rows: Occupancy.of(pool.at(rows), pool.frame.cells)),
+    Kind("occupancy", lambda pool, rows: Occupancy.of(pool.at(rows), pool.frame.modes)),
     Kind("neighbourhood", lambda pool, rows: Neighbourhood.of(pool.at(rows))),
     Kind("sample", lambda pool, rows: sample(pool.keys_of(rows), pool.at(rows).vectors)),
     Kind("duplicates", lambda pool, rows: duplicates(pool.keys_of(rows), pool.texts_of(rows))),
     Kind("types", lambda pool, rows: types(word_keys(pool.texts_of(rows))[0])),
+    Kind("phrases", lambda pool, rows: types(phrase_keys(pool.texts_of(rows))[0])),
+    Kind("links", lambda pool, rows: Links.of(*link_keys(pool.texts_of(rows)))),
+    Kind("tiny_links", lambda pool, rows: Links.of(*link_keys(pool.texts_of(rows)))),
     Kind("tiny_bottom_k", lambda pool, rows: BottomK.of(pool.keys_of(rows), pool.at(rows).vectors, TINY)),
     # The float32 features of one row move in the last digits when its chunk is another one.
     Kind("profile_of_vectors", lambda pool, rows: Profile.of_located(pool.frame, pool.at(rows), None, nulls=len(rows)), 1e-5),
@@ -92,10 +99,20 @@ KINDS = (
     ),
 )
 
-every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-laws = settings(deadline=None, derandomize=True, max_examples=25)
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name, indirect=True)
+# The room that the fixture leaves for links is the same for every example.
+laws = settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 shard_lists = st.lists(st.lists(st.integers(0, POOL - 1), max_size=10), min_size=1, max_size=5)
 SMALL_SHARDS = [[], [7], [7, 3], [], [0, 1, 2, 3, 4, 5, 6, 7, 7, 39], [39]]
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
+    """Return the kind of sketch; for ``tiny_links``, with room for few pairs."""
+    chosen: Kind = request.param
+    if chosen.name == "tiny_links":
+        monkeypatch.setattr(links_module, "CAPACITY", FEW_PAIRS)
+    return chosen
 
 
 @cache
@@ -105,7 +122,7 @@ def pool() -> Pool:
     vectors = gaussian_mixture(POOL, rng, dimension=6)
     vectors[::5] *= 6
     located = frame.locate(vectors)
-    texts = [f"row {number} of shard {number % 3}, été {number // 7}" for number in range(POOL)]
+    texts = [f"row {number % 20} of shard {number % 3}, été {number // 7}" for number in range(POOL)]
     return Pool(frame, located, texts, frame.features(vectors))
 
 
@@ -137,7 +154,7 @@ def merged_as_tree(parts: list[Sketch]) -> Sketch:
 
 def test_the_pool_reaches_the_reject_cell_and_the_cells() -> None:
     """The rows that the laws are tried on lie both on gold's manifold and off it."""
-    off = pool().located.cell == pool().frame.cells
+    off = pool().located.mode == pool().frame.modes
     assert 0 < off.sum() < POOL
 
 
