@@ -33,8 +33,8 @@ ROWS_PER_CELL = 10
 CELLS = (8, 1024)
 """Fewest and most cells; between them, one for every ``ROWS_PER_CELL`` reference rows."""
 
-CELLS_PER_MODE = 4
-"""A mode is a group of about so many neighbouring cells: enough rows that one mode can be missed."""
+CELLS_PER_GROUP = 2
+"""Neighbouring cells are grouped too: a small subject that is split over cells is missed in none of them, but in their group."""
 
 REFERENCE_CAP = 20_000
 """Most reference rows kept for neighbour search: 20 MB at 256 dimensions."""
@@ -52,13 +52,13 @@ class Located:
     Attributes
     ----------
     vectors : ``(n, d)`` float32
-    cell : ``(n,)``, the nearest cell, or the number of cells for a row off gold's manifold
+    mode : ``(n,)``, the mode that it belongs to, or the number of modes for a row off gold's manifold
     log_radius : ``(n,)``, log of the squared distance to the cell's centre over that cell's own mean
     distance_bin : ``(n,)``, bin of the distance to gold among the frame's edges
     """
 
     vectors: Vectors
-    cell: npt.NDArray[np.int64]
+    mode: npt.NDArray[np.int64]
     log_radius: Floats
     distance_bin: npt.NDArray[np.int64]
 
@@ -78,20 +78,24 @@ class Frame:
     ----------
     reference : ``(r, d)`` float32, the reference rows
     centres : ``(k, d)`` float32, k-means centres of them
-    mode_of_cell : ``(k,)``, the mode that each cell belongs to
+    group_of_mode : ``(m,)``, the group that each mode belongs to, a label by itself
     scales : ``(k,)``, mean squared distance of a cell's reference rows to its centre
     edges : ``(e,)``, distances to gold at which ``EDGE_SHARES`` of the calibration rows lie closer
     frequencies : ``(d, f)`` float32, for the random Fourier features of a Gaussian kernel
     hyperplanes : ``(d, b)`` float32, for the fine cells
+    label_weights, label_biases : ``(m, d)`` and ``(m,)`` float32, the linear model that tells gold's labels apart; m is 0, and
+        the modes are the cells, where gold has no labels
     """
 
     reference: Vectors
     centres: Vectors
-    mode_of_cell: Counts
+    group_of_mode: Counts
     scales: Floats
     edges: Floats
     frequencies: Vectors
     hyperplanes: Vectors
+    label_weights: Vectors
+    label_biases: Vectors
 
     @property
     def dimension(self) -> int:
@@ -99,13 +103,13 @@ class Frame:
         return int(self.reference.shape[1])
 
     @property
-    def cells(self) -> int:
-        """The number of cells, the one for rows off gold's manifold not counted."""
-        return len(self.centres)
+    def modes(self) -> int:
+        """The number of modes, labels or cells; rows off gold's manifold belong to none."""
+        return len(self.label_weights) or len(self.centres)
 
-    def per_mode(self, cells: Counts) -> Counts:
-        """Return ``(m,)`` rows per mode from ``(k,)`` rows per cell."""
-        return np.bincount(self.mode_of_cell, weights=cells).astype(np.int64)
+    def per_group(self, modes: Counts) -> Counts:
+        """Return rows per group from ``(m,)`` rows per mode."""
+        return np.bincount(self.group_of_mode, weights=modes).astype(np.int64)
 
     @cached_property
     def digest(self) -> str:
@@ -120,8 +124,9 @@ class Frame:
         squared, cell = _search(self._cell_index, vectors, 1)
         log_radius = np.log(np.maximum(squared[:, 0] / self.scales[cell[:, 0]], _NEAR_ZERO))
         distance_bin = np.searchsorted(self.edges, self.distances(vectors), side="left")
+        mode = (vectors @ self.label_weights.T + self.label_biases).argmax(axis=1) if len(self.label_weights) else cell[:, 0]
         off = distance_bin == len(self.edges)
-        return Located(vectors, np.where(off, self.cells, cell[:, 0]), log_radius, distance_bin)
+        return Located(vectors, np.where(off, self.modes, mode), log_radius, distance_bin)
 
     def distances(self, vectors: Vectors) -> Floats:
         """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row."""
@@ -150,11 +155,17 @@ class Frame:
         return _index(self.reference)
 
 
-def build_frame(reference: Vectors, calibration: Vectors, *, rng: np.random.Generator) -> Frame:
+def build_frame(
+    reference: Vectors,
+    calibration: Vectors,
+    *,
+    rng: np.random.Generator,
+    labels: tuple[Vectors, Vectors] | None = None,
+) -> Frame:
     """Return the frame of gold: cells and directions from ``reference``, distance edges from ``calibration``.
 
-    The edges come from rows that the reference has not seen, since a row of the reference lies closer to it than
-    healthy data does.
+    ``labels`` are the weights and biases of a label model, if there is one. The edges come from rows that the reference has not
+    seen, since a row of the reference lies closer to it than healthy data does.
     """
     if len(reference) > REFERENCE_CAP:
         reference = reference[np.sort(rng.choice(len(reference), REFERENCE_CAP, replace=False))]
@@ -167,18 +178,20 @@ def build_frame(reference: Vectors, calibration: Vectors, *, rng: np.random.Gene
     draft = Frame(
         reference=reference,
         centres=centres,
-        mode_of_cell=_modes(centres),
+        group_of_mode=np.arange(len(labels[0])) if labels else _groups(centres),
         scales=scales,
         edges=np.empty(0),
         frequencies=_gaussian_frequencies(reference, rng),
         hyperplanes=_hyperplanes(reference, rng),
+        label_weights=labels[0] if labels else np.empty((0, reference.shape[1]), dtype=np.float32),
+        label_biases=labels[1] if labels else np.empty(0, dtype=np.float32),
     )
     return replace(draft, edges=np.quantile(draft.distances(calibration), EDGE_SHARES))
 
 
-def _modes(centres: Vectors) -> Counts:
+def _groups(centres: Vectors) -> Counts:
     """Group neighbouring centres by Ward's method (1963, doi:10.1080/01621459.1963.10500845), numbered from 0."""
-    groups = fcluster(linkage(centres.astype(np.float64), "ward"), max(len(centres) // CELLS_PER_MODE, 2), "maxclust")
+    groups = fcluster(linkage(centres.astype(np.float64), "ward"), max(len(centres) // CELLS_PER_GROUP, 2), "maxclust")
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 

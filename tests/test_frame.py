@@ -7,17 +7,19 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.frame import CELLS, EDGE_SHARES, NEIGHBOUR, ROWS_PER_CELL, Frame, build_frame
+from collapse_guard.frame import CELLS, CELLS_PER_GROUP, EDGE_SHARES, NEIGHBOUR, ROWS_PER_CELL, Frame, build_frame
 from collapse_guard.vectors import Floats, Vectors
 from tests.synthetic import gaussian_mixture
 
 REFERENCE = 1000
+LABELS = (np.eye(3, 16, dtype=np.float32), np.array([0, 0, 0.5], dtype=np.float32))
+"""A label model of three labels: the largest of the first three coordinates, the third given half a head start."""
 
 
-def build(seed: int, *, rows: int = REFERENCE) -> Frame:
+def build(seed: int, *, rows: int = REFERENCE, labels: tuple[Vectors, Vectors] | None = None) -> Frame:
     """Build a frame of the same gold, whatever the seed of cells and directions."""
     reference, calibration = (gaussian_mixture(rows, np.random.default_rng(part)) for part in (1, 2))
-    return build_frame(reference, calibration, rng=np.random.default_rng(seed))
+    return build_frame(reference, calibration, rng=np.random.default_rng(seed), labels=labels)
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +44,18 @@ def test_the_digest_is_equal_for_equal_gold_and_seed(frame: Frame) -> None:
     for name, array in flatten(frame).items():
         np.testing.assert_array_equal(flatten(again)[name], array)
     assert other.digest != frame.digest
-    for name, array in flatten(frame).items():
+    labelled = build(0, labels=LABELS)
+    for name, array in flatten(labelled).items():
         moved = array.copy()
         moved.flat[0] += 1
-        assert restore(Frame, {**flatten(frame), name: moved}).digest != frame.digest
+        assert restore(Frame, {**flatten(labelled), name: moved}).digest != labelled.digest
 
 
 def test_a_frame_comes_back_from_its_arrays(frame: Frame, batch: Vectors) -> None:
     """Stored and read again, a frame has the same digest and sees rows in the same places."""
     again = restore(Frame, {name: array.copy() for name, array in flatten(frame).items()})
     assert again.digest == frame.digest
-    np.testing.assert_array_equal(again.locate(batch).cell, frame.locate(batch).cell)
+    np.testing.assert_array_equal(again.locate(batch).mode, frame.locate(batch).mode)
     np.testing.assert_array_equal(again.locate(batch).log_radius, frame.locate(batch).log_radius)
 
 
@@ -63,7 +66,7 @@ def test_a_frame_comes_back_from_its_arrays(frame: Frame, batch: Vectors) -> Non
 def test_there_is_a_cell_for_every_few_rows_within_bounds(rows: int, cells: int) -> None:
     """The number of cells follows the reference rows, between fewest and most."""
     built = build(0, rows=rows)
-    assert built.cells == cells
+    assert built.modes == cells
     assert built.dimension == 16
 
 
@@ -82,7 +85,7 @@ def test_rows_lie_in_the_cell_of_the_nearest_centre_or_off_the_manifold(frame: F
     assert clear.mean() > 0.99
     off = to_gold > frame.edges[-1]
     nearest = to_centres.argmin(axis=1)
-    np.testing.assert_array_equal(located.cell[clear], np.where(off, frame.cells, nearest)[clear])
+    np.testing.assert_array_equal(located.mode[clear], np.where(off, frame.modes, nearest)[clear])
     np.testing.assert_array_equal(located.distance_bin[clear], (to_gold[:, None] > frame.edges).sum(axis=1)[clear])
     np.testing.assert_allclose(np.exp(located.log_radius), to_centres.min(axis=1) ** 2 / frame.scales[nearest], rtol=1e-3)
     assert 0 < off.sum() < len(batch)
@@ -99,30 +102,45 @@ def test_each_cells_scale_is_the_mean_square_about_its_centre(frame: Frame) -> N
     squared = between(frame.reference, frame.centres) ** 2
     cell = squared.argmin(axis=1)
     overall = squared.min(axis=1).mean()
-    for number in range(frame.cells):
+    for number in range(frame.modes):
         own = squared[cell == number, number]
         expected = (own.sum() + overall) / (len(own) + 1)
         assert frame.scales[number] == pytest.approx(expected, rel=1e-3)
 
 
-def test_every_cell_belongs_to_a_mode_of_cells_beside_it(frame: Frame) -> None:
-    """Modes are numbered from 0 without gaps, and centres of one mode lie nearer together than those of others."""
-    modes = frame.mode_of_cell
-    assert sorted(set(modes.tolist())) == list(range(int(modes.max()) + 1))
-    assert 1 < modes.max() + 1 <= frame.cells / 2
-    apart, same = between(frame.centres, frame.centres), modes[:, None] == modes
+def test_every_cell_belongs_to_a_group_of_cells_beside_it(frame: Frame) -> None:
+    """Groups are numbered from 0 without gaps, and centres of one group lie nearer together than those of others."""
+    groups = frame.group_of_mode
+    assert len(groups) == frame.modes
+    assert sorted(set(groups.tolist())) == list(range(int(groups.max()) + 1))
+    assert 1 < groups.max() + 1 <= frame.modes / CELLS_PER_GROUP
+    apart, same = between(frame.centres, frame.centres), groups[:, None] == groups
     np.fill_diagonal(same, val=False)
-    others = apart[modes[:, None] != modes]
+    others = apart[groups[:, None] != groups]
     assert np.median(apart[same]) < np.quantile(others, 0.1)
 
 
-def test_rows_per_mode_are_the_rows_of_its_cells(frame: Frame) -> None:
-    """A mode has the rows of its cells, and none is counted twice."""
-    cells = np.random.default_rng(5).integers(100, size=frame.cells)
-    modes = frame.per_mode(cells)
-    assert modes.dtype == np.int64
-    assert modes.tolist() == [sum(cells[frame.mode_of_cell == mode].tolist()) for mode in range(len(modes))]
-    assert modes.sum() == cells.sum()
+def test_rows_per_group_are_the_rows_of_its_modes(frame: Frame) -> None:
+    """A group has the rows of its modes, and none is counted twice."""
+    modes = np.random.default_rng(5).integers(100, size=frame.modes)
+    groups = frame.per_group(modes)
+    assert groups.dtype == np.int64
+    assert groups.tolist() == [sum(modes[frame.group_of_mode == group].tolist()) for group in range(len(groups))]
+    assert groups.sum() == modes.sum()
+
+
+def test_labels_are_modes_where_gold_has_them(batch: Vectors) -> None:
+    """A row's mode is then the label whose number is largest, one group a label; cells, distances and radii stay as they were."""
+    plain, labelled = build(0), build(0, labels=LABELS)
+    assert labelled.modes == 3
+    assert labelled.group_of_mode.tolist() == [0, 1, 2]
+    located, before = labelled.locate(batch), plain.locate(batch)
+    on = before.mode < plain.modes
+    assert on.sum() > 300
+    np.testing.assert_array_equal(located.mode[on], (batch[on, :3] + LABELS[1]).argmax(axis=1))
+    assert set(located.mode[~on].tolist()) == {3}
+    np.testing.assert_array_equal(located.log_radius, before.log_radius)
+    np.testing.assert_array_equal(located.distance_bin, before.distance_bin)
 
 
 def test_features_approach_the_gaussian_kernel(frame: Frame) -> None:
@@ -152,7 +170,7 @@ def test_codes_say_on_which_side_of_each_plane_a_row_lies(frame: Frame, batch: V
 def test_no_rows_lie_nowhere(frame: Frame) -> None:
     """An empty chunk is located as an empty chunk."""
     located = frame.locate(np.empty((0, 16), dtype=np.float32))
-    assert len(located) == len(located.cell) == len(located.log_radius) == len(located.distance_bin) == 0
+    assert len(located) == len(located.mode) == len(located.log_radius) == len(located.distance_bin) == 0
 
 
 def test_taking_rows_takes_all_that_is_known_of_them(frame: Frame, batch: Vectors) -> None:
@@ -160,7 +178,7 @@ def test_taking_rows_takes_all_that_is_known_of_them(frame: Frame, batch: Vector
     located, index = frame.locate(batch), np.array([5, 5, 2])
     taken = located.take(index)
     np.testing.assert_array_equal(taken.vectors, batch[index])
-    np.testing.assert_array_equal(taken.cell, located.cell[index])
+    np.testing.assert_array_equal(taken.mode, located.mode[index])
     np.testing.assert_array_equal(taken.log_radius, located.log_radius[index])
     np.testing.assert_array_equal(taken.distance_bin, located.distance_bin[index])
 
@@ -172,5 +190,5 @@ def test_gold_of_equal_rows_still_has_a_frame() -> None:
     assert all(np.isfinite(array).all() for array in flatten(built).values())
     located = built.locate(np.concatenate([rows[:3], np.array([[1, 0]], dtype=np.float32)]))
     assert np.isfinite(located.log_radius).all()
-    assert located.cell[3] == built.cells
-    assert (located.cell[:3] < built.cells).all()
+    assert located.mode[3] == built.modes
+    assert (located.mode[:3] < built.modes).all()

@@ -44,12 +44,12 @@ def vendi_score(covariance: Floats, order: float = 1.0) -> float:
     >>> [round(vendi_score(np.eye(4), order), 6) for order in (0.25, 1, 2, np.inf)]
     [4.0, 4.0, 4.0, 4.0]
     """
-    return float(np.exp(_log_vendi(_eigenvalues(covariance), order)))
+    return float(np.exp(_log_vendi(np.maximum(np.linalg.eigvalsh(covariance), 0), order)))
 
 
 def log_vendi(moments: Moments, order: float) -> float:
     """Return the logarithm of the Vendi score of a batch."""
-    return _log_vendi(_eigenvalues(moments.covariance), order)
+    return _log_vendi(moments.eigenvalues, order)
 
 
 def log_vendi_influence(moments: Moments, located: Located, order: float) -> Floats:
@@ -72,10 +72,6 @@ def log_spread_influence(moments: Moments, located: Located) -> Floats:
     """Return ``(n,)`` influences of the rows on :func:`log_spread`."""
     squares = ((located.vectors - moments.mean) ** 2).sum(axis=1)
     return np.asarray(squares / max(np.trace(moments.covariance), np.finfo(float).tiny) - 1, dtype=np.float64)
-
-
-def _eigenvalues(covariance: Floats) -> Floats:
-    return np.maximum(np.linalg.eigvalsh(covariance), 0)
 
 
 def _shares(values: Floats) -> Floats:

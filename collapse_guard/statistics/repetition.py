@@ -1,22 +1,107 @@
-r"""Copies: rows that repeat an earlier row of the batch.
+r"""Copies: rows that repeat an earlier row of the batch, whole or but for one word.
 
-Some data repeats itself by nature, and its copies grow with the square of its rows, so copies are compared at one
-number of rows: :math:`x - S(x)`, S the rarefaction curve of the contents.
+Some data repeats itself by nature, and its copies grow with the square of its rows, so copies are compared at one number of
+rows. A *group* is what shares one content (copies), one link (near copies: texts one word apart) or one neighbourhood (near
+copies of vectors); a group of s has s - 1 copies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.special import betainc
 
-from collapse_guard.statistics.richness import Rarefaction, richness_variance
+from collapse_guard.sketches.bottomk import BottomK
+from collapse_guard.sketches.links import Links
+from collapse_guard.vectors import Floats, Vectors, squared_distances
 
 FREQUENT = 5
 """A content met so often in healthy data is frequent: its copies grow with the rows, those of rare ones with their square."""
 
+NATURAL_PAIRS = 0.005
+"""Vectors are near copies if they lie nearer to each other than the nearest such share of healthy rows do to their neighbour."""
+
 _NOISE_MARGIN = 3.0
 _ROUNDING = 6
+_NOTHING = 1e-9
+_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What repeats in one sample.
+
+    Attributes
+    ----------
+    sizes, groups : how many ``groups`` share something ``sizes`` times, 2 and more
+    rows : N, the rows of the sample
+    noise : standard error of the share of rows that are copies, where only a sample of the groups was kept
+    overlapping : whether a row may be in several groups
+    unseen : rows in groups that were not kept, less those that the kept ones already stand for
+    """
+
+    sizes: Floats
+    groups: Floats
+    rows: float
+    noise: float = 0.0
+    overlapping: bool = False
+    unseen: float = 0.0
+
+    @classmethod
+    def of(cls, contents: BottomK) -> Repeats:
+        """Read whole copies off the counts of contents."""
+        sizes, groups = contents.abundances()
+        noise = len(contents.keys) ** -0.5 if contents.dropped else 0.0
+        # All rows are known, also where their groups are not: whether one large group was kept must not matter.
+        return cls(sizes, groups, contents.total, noise, unseen=contents.total - float(sizes @ groups))
+
+    @classmethod
+    def of_links(cls, links: Links, contents: float) -> Repeats:
+        """Read near copies among so many distinct ``contents`` off their links."""
+        sizes, groups = (part.astype(np.float64) for part in links.groups())
+        seen, kept = float(groups[sizes > 1].sum()), links.kept_share
+        noise = (seen * (1 - kept)) ** 0.5 / kept / max(contents, 1.0)
+        return cls(sizes, groups / kept, max(contents, 1.0), noise, overlapping=True)
+
+    @classmethod
+    def of_pairs(cls, pairs: int, sampled: int, contents: float) -> Repeats:
+        """Read near copies among ``contents`` off the close ``pairs`` in a sample of them: pairs grow with the square."""
+        growth = (contents / max(sampled, 1)) ** 2
+        noise = (pairs * (1 - min(1 / growth, 1.0))) ** 0.5 * growth / max(contents, 1.0)
+        return cls(np.array([2.0]), np.array([pairs * growth]), max(contents, 1.0), noise)
+
+    def copies(self, rows: float) -> float:
+        r"""Return the expected number of copies among ``rows`` of the N rows.
+
+        With :math:`r = x / N`, a group of s keeps a binomial number of rows: :math:`\sum_g s r - 1 + (1 - r)^s`.
+
+        Examples
+        --------
+        >>> Repeats(np.array([2.0]), np.array([8.0]), 100).copies(50)
+        2.0
+        """
+        share = rows / self.rows
+        return self.unseen * share + float(self.groups @ (self.sizes * share - 1 + np.power(1 - min(share, 1.0), self.sizes)))
+
+    def dispersion(self, rows: float) -> float:
+        r"""Return Var(X) / E(X) of the X copies among at most N/2 ``rows``: 1 where copies are single.
+
+        Rows are drawn, and a group's are a Poisson number: :math:`\sum_g s r + (1 - r)^s - (1 - 2r)^s - 2 s r (1 - r)^{s-1}`
+        is unbiased for Var(X). Where groups overlap they come together, and a group's copies x are taken for a compound Poisson
+        sum instead, of ratio :math:`E \sum x^2 / E \sum x`.
+        """
+        share, expected = rows / self.rows, self.copies(rows)
+        kept, none = self.sizes * share, np.power(1 - share, self.sizes)
+        if self.overlapping:
+            spread = kept * (1 - share) + (kept - 1) ** 2 - none
+        else:
+            spread = kept + none - np.power(1 - 2 * share, self.sizes) - 2 * kept * np.power(1 - share, self.sizes - 1)
+        return max((float(self.groups @ spread) + self.unseen * share) / expected, 1.0) if expected > _NOTHING else 1.0
+
+    def of_size(self, least: float) -> float:
+        """Return the copies in groups of at least ``least``."""
+        return float((self.groups * (self.sizes - 1))[self.sizes >= least].sum())
 
 
 @dataclass(frozen=True)
@@ -29,62 +114,70 @@ class Copies:
     standard_error: float
 
 
-def copies(batch: Rarefaction, healthy: Rarefaction) -> Copies:
+def copies(batch: Repeats, healthy: Repeats) -> Copies:
     r"""Compare the copies of a batch with those of healthy data. Bad when the share rises. Speaks for EARLY.
 
     The p-value is taken at m = the smaller of both sizes: of X copies in the batch and :math:`X_0` in healthy data, given their
     sum, X is binomial if copies are Poisson, with :math:`e = N/m` as much healthy data; both are divided by the dispersion
     :math:`\phi = Var(X)/E(X) \ge 1` of healthy data, because copies of one content come together. e is a lower bound (copies
     grow with :math:`N^2` where contents are rare), which makes the test conservative. The shares are at the batch's own size.
-    Where a sketch kept only a sample of the contents, the noise of their number is taken off, and added to the error.
+    Where a sketch kept only a sample of the groups, the noise of their number is taken off, and added to the error.
     """
-    draws = min(batch.total, healthy.total)
-    found, natural = (max(draws - curve.richness(draws), 0.0) for curve in (batch, healthy))
+    draws = min(batch.rows, healthy.rows)
+    found, natural = batch.copies(draws), healthy.copies(draws)
     noise = draws * (batch.noise**2 + healthy.noise**2) ** 0.5
-    dispersion, exposure = _dispersion(healthy, draws), healthy.total / draws
+    dispersion, exposure = healthy.dispersion(min(draws, healthy.rows / 2)), healthy.rows / draws
     sure = max(found - _NOISE_MARGIN * noise, 0.0) / dispersion
-    p_value = float(betainc(max(sure, 1e-9), natural * exposure / dispersion + 1, 1 / (1 + exposure)))
-    rows = batch.total
-    share = max(rows - batch.richness(rows), 0.0) / rows
+    p_value = float(betainc(max(sure, _NOTHING), natural * exposure / dispersion + 1, 1 / (1 + exposure)))
+    rows = batch.rows
+    share = batch.copies(rows) / rows
+    rare = healthy.of_size(0) - healthy.of_size(FREQUENT)
     excess, error = max(
-        _excess(share * rows, _expected(healthy, rows), _rare_copies(healthy), (rows / healthy.total) ** 2, dispersion, rows),
+        _excess(share * rows, _expected(healthy, rows), rare, (rows / healthy.rows) ** 2, dispersion, rows),
         _excess_of_frequent(batch, healthy, dispersion),
         key=lambda each: each[0] - each[1],
     )
     return Copies(share, max(share - excess, 0.0), min(p_value, 1.0), (error**2 + (noise / draws) ** 2) ** 0.5)
 
 
-def _excess(found: float, natural: float, counted: float, growth: float, dispersion: float, rows: int) -> tuple[float, float]:
+def _excess(found: float, natural: float, counted: float, growth: float, dispersion: float, rows: float) -> tuple[float, float]:
     """Return the excess share of ``rows``, and its error: of the copies found, and of those counted in gold, grown."""
     return (found - natural) / rows, (dispersion * (found + (counted + 1) * growth**2)) ** 0.5 / rows
 
 
-def _excess_of_frequent(batch: Rarefaction, healthy: Rarefaction, dispersion: float) -> tuple[float, float]:
+def _excess_of_frequent(batch: Repeats, healthy: Repeats, dispersion: float) -> tuple[float, float]:
     """Return the excess of copies of contents so frequent that gold would have shown them: known well at any size."""
-    growth = batch.total / healthy.total
-    found = _copies_of(batch, FREQUENT * max(growth, 1.0))
-    natural = _copies_of(healthy, FREQUENT)
-    return _excess(found, natural * growth, natural, growth, dispersion, batch.total)
+    growth = batch.rows / healthy.rows
+    found = batch.of_size(FREQUENT * max(growth, 1.0))
+    natural = healthy.of_size(FREQUENT)
+    return _excess(found, natural * growth, natural, growth, dispersion, batch.rows)
 
 
-def _expected(healthy: Rarefaction, rows: int) -> float:
+def _expected(healthy: Repeats, rows: float) -> float:
     """Return how many copies healthy data of ``rows`` rows has, at most all of them."""
-    if rows <= healthy.total:
-        return max(round(rows - healthy.richness(rows), _ROUNDING), 0.0)
-    growth = rows / healthy.total
-    return min(_copies_of(healthy, FREQUENT) * growth + _rare_copies(healthy) * growth**2, float(rows))
+    if rows <= healthy.rows:
+        return max(round(healthy.copies(rows), _ROUNDING), 0.0)
+    growth = rows / healthy.rows
+    frequent = healthy.of_size(FREQUENT)
+    return min(frequent * growth + (healthy.of_size(0) - frequent) * growth**2, rows)
 
 
-def _copies_of(curve: Rarefaction, least: float) -> float:
-    """Return the copies of contents that came at least ``least`` times."""
-    return float((curve.items * (curve.abundances - 1))[curve.abundances >= least].sum())
+def close_pairs(rows: Vectors, radius: float) -> int:
+    """Return how many pairs of the ``(n, d)`` rows lie within ``radius`` of each other."""
+    near = 0
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        squares = squared_distances(part, rows)
+        later = np.arange(len(rows))[None, :] > np.arange(start, start + len(part))[:, None]
+        near += int((later & (squares <= radius**2)).sum())
+    return near
 
 
-def _rare_copies(healthy: Rarefaction) -> float:
-    return _copies_of(healthy, 0) - _copies_of(healthy, FREQUENT)
-
-
-def _dispersion(healthy: Rarefaction, draws: int) -> float:
-    half = min(draws, healthy.total / 2)
-    natural = half - healthy.richness(half)
-    return max(richness_variance(healthy, half, half) / natural, 1.0) if natural > 1 else 1.0
+def natural_radius(rows: Vectors) -> float:
+    """Return the radius within which ``NATURAL_PAIRS`` of the ``(n, d)`` healthy rows have a neighbour."""
+    nearest = np.full(len(rows), np.inf)
+    for start in range(0, len(rows), _AT_ONCE):
+        squares = squared_distances(rows[start : start + _AT_ONCE], rows)
+        squares[np.arange(len(squares)), np.arange(start, start + len(squares))] = np.inf
+        nearest[start : start + len(squares)] = squares.min(axis=1)
+    return float(np.sqrt(max(np.quantile(nearest, NATURAL_PAIRS), 0.0)))

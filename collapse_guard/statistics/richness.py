@@ -9,12 +9,13 @@ this gold meets those more often than people do.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from scipy.optimize import brentq
 
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.vectors import Floats
+from collapse_guard.vectors import Floats, Keys
 
 _NEW_TYPES = 30
 _STEP = 1.25
@@ -39,9 +40,12 @@ class Rarefaction:
     noise: float = 0.0
 
     @classmethod
-    def of(cls, sketch: BottomK) -> Rarefaction:
-        """Read the curve off a sketch's counts."""
-        return cls(*sketch.abundances(), sketch.total, len(sketch.keys) ** -0.5 if sketch.dropped else 0.0)
+    def of(cls, sketch: BottomK, among: Keys | None = None) -> Rarefaction:
+        """Read the curve off a sketch's counts, of all types or of those ``among`` the given keys alone."""
+        known = slice(None) if among is None else np.isin(sketch.keys, among)
+        counts, items = np.unique(sketch.counts[known], return_counts=True)
+        noise = max(int(items.sum()), 1) ** -0.5 if sketch.dropped else 0.0
+        return cls(counts.astype(np.float64), items / sketch.kept_share, sketch.total, noise)
 
     def richness(self, draws: float) -> float:
         """Return S(x), the expected number of types in ``draws`` draws.
@@ -98,6 +102,20 @@ def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float
     share = min(draws / total, 1.0)
     spread = healthy.richness(2 * draws) - healthy.richness((2 - share) * draws)
     return max(spread - draws * share * healthy.discovery(draws) ** 2, 0.0)
+
+
+def refit_rows(fraction: float, rows: float) -> float:
+    r"""Return M_eff: a batch of ``rows`` with this effective fraction is as poor as after one re-fit on so many rows.
+
+    Only the ratio of generations to training rows can be told from a batch; to second order in it,
+    :math:`M_{eff} = n \hat g / (2 (1 - \hat g))`. Infinite where nothing is lost.
+
+    Examples
+    --------
+    >>> round(refit_rows(0.8, 1000)), refit_rows(1.2, 1000)
+    (2000, inf)
+    """
+    return rows * fraction / (2 * (1 - fraction)) if fraction < 1 else inf
 
 
 def equivalent_generations(fraction: float, rows: float, training_rows: int) -> float:

@@ -11,10 +11,10 @@ import numpy as np
 from collapse_guard.frame import Located
 from collapse_guard.profile import Profile
 from collapse_guard.statistics.diversity import log_spread, log_spread_influence, log_vendi, log_vendi_influence
-from collapse_guard.statistics.tail import in_tail, tail_share
+from collapse_guard.statistics.tail import CUTS, TAIL_SHARE, in_tail, tail_share
 from collapse_guard.vectors import Floats
 
-Family = Literal["tail", "modes", "effective_sample", "copies", "diversity", "spread"]
+Family = Literal["tail", "modes", "effective_sample", "copies", "diversity", "spread", "lexical"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def within_spread(profile: Profile) -> float:
 
 
 def _within_spread_influence(profile: Profile, located: Located) -> Floats:
-    inside = located.cell < len(profile.occupancy.counts) - 1
+    inside = located.mode < len(profile.occupancy.counts) - 1
     return np.where(inside, located.log_radius - within_spread(profile), 0) / max(inside.mean(), np.finfo(float).tiny)
 
 
@@ -60,8 +60,32 @@ def _vendi(order: float) -> RowSum:
     )
 
 
-def _tail_influence(profile: Profile, located: Located) -> Floats:
-    return in_tail(located) - tail_share(profile.neighbourhood)
+def log_hill_number(profile: Profile) -> float:
+    r"""Return the logarithm of the effective number of gold's modes: their Shannon entropy, :math:`-\sum_j p_j \log p_j`.
+
+    Its exponential is the Hill number of order 1 (Hill 1973, doi:10.2307/1934352). Ranges from 0 to the logarithm of the number
+    of modes. Bad when it falls: shares sharpen, or modes go. Speaks for MID. Anchored in gold's place: data from elsewhere
+    crowds into few of gold's modes.
+    """
+    shares = profile.occupancy.counts[:-1] / max(profile.occupancy.inside, 1)
+    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+
+
+def _hill_influence(profile: Profile, located: Located) -> Floats:
+    counts = profile.occupancy.counts
+    inside = located.mode < len(counts) - 1
+    surprise = -np.log(np.maximum(counts, 1) / max(profile.occupancy.inside, 1))[np.where(inside, located.mode, 0)]
+    return np.where(inside, surprise - log_hill_number(profile), 0) / max(inside.mean(), np.finfo(float).tiny)
+
+
+def _tail(cut: float) -> RowSum:
+    return RowSum(
+        "tail_share" if cut == TAIL_SHARE else f"tail_share_{cut:g}",
+        "tail",
+        False,
+        lambda profile: tail_share(profile.neighbourhood, cut),
+        lambda profile, located: in_tail(located, cut) - tail_share(profile.neighbourhood, cut),
+    )
 
 
 ROW_SUMS: tuple[RowSum, ...] = (
@@ -74,5 +98,6 @@ ROW_SUMS: tuple[RowSum, ...] = (
         lambda profile, located: log_spread_influence(profile.moments, located),
     ),
     RowSum("within_mode_spread", "spread", True, within_spread, _within_spread_influence),
-    RowSum("tail_share", "tail", False, lambda profile: tail_share(profile.neighbourhood), _tail_influence),
+    RowSum("hill_number_1", "diversity", True, log_hill_number, _hill_influence),
+    *map(_tail, CUTS),
 )

@@ -138,7 +138,7 @@ def draw(pool: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 def without_rarest(fresh: pd.DataFrame, human: pd.DataFrame) -> pd.DataFrame:
     """Return ``fresh`` without the tenth whose 5th neighbour among ``human``, which holds them, is furthest."""
-    from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
+    from sklearn.neighbors import NearestNeighbors
 
     space = pd.DataFrame(lexical_space(human["text"]), index=human.index)
     neighbours = NearestNeighbors(n_neighbors=NEIGHBOUR + 1).fit(space.to_numpy())  # the first is the row itself
@@ -154,10 +154,10 @@ def without_shortest(fresh: pd.DataFrame) -> pd.DataFrame:
 
 def lexical_space(texts: pd.Series[str]) -> npt.NDArray[np.float64]:
     """Return unit vectors by latent semantic analysis of the texts' own words, of no kin to either embedder."""
-    from sklearn.decomposition import TruncatedSVD  # type: ignore[import-untyped]
-    from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
-    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
-    from sklearn.preprocessing import Normalizer  # type: ignore[import-untyped]
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Normalizer
 
     steps = make_pipeline(TfidfVectorizer(), TruncatedSVD(DIMENSION, random_state=SEED), Normalizer())
     return np.asarray(steps.fit_transform(texts), dtype=np.float64)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from collapse_guard.statistics.repetition import Copies, copies
+from collapse_guard.statistics.repetition import Copies, Repeats, copies
 from collapse_guard.vectors import Counts
-from tests.synthetic import curve_of, zipf
+from tests.synthetic import zipf
 
 NULL_DRAWS = 300
 ALMOST_SURELY = 1e-6
@@ -50,8 +50,12 @@ every_law = pytest.mark.parametrize("law", LAWS)
 
 
 def compare(gold: Contents, batch: Contents) -> Copies:
-    batch_curve, gold_curve = (curve_of(np.unique(contents, return_counts=True)[1]) for contents in (batch, gold))
-    return copies(batch_curve, gold_curve)
+    return copies(repeats_of(batch), repeats_of(gold))
+
+
+def repeats_of(contents: Contents) -> Repeats:
+    sizes, groups = np.unique(np.unique(contents, return_counts=True)[1], return_counts=True)
+    return Repeats(sizes.astype(np.float64), groups.astype(np.float64), len(contents))
 
 
 def with_copies(contents: Contents, extra: int, rng: np.random.Generator) -> Contents:

@@ -13,7 +13,7 @@ from skbio.diversity.alpha import goods_coverage, observed_features
 from skbio.stats import subsample_counts
 
 from collapse_guard.sketches.distinct import types
-from collapse_guard.statistics.richness import Rarefaction, equivalent_generations, richness_variance
+from collapse_guard.statistics.richness import Rarefaction, equivalent_generations, refit_rows, richness_variance
 from collapse_guard.vectors import Counts
 from tests.synthetic import curve_of, zipf
 
@@ -103,6 +103,20 @@ def test_the_curve_of_a_full_sketch_is_right_on_average() -> None:
         assert read.richness(draws) == pytest.approx(whole.richness(draws), rel=5 / np.sqrt(len(sketch.keys)))
 
 
+def test_the_curve_among_some_types_is_theirs_alone() -> None:
+    """Among given keys only their types count, at as many draws as before; among all keys it is the whole curve."""
+    counts = some_counts()
+    keys = np.arange(len(counts), dtype=np.uint64)
+    sketch = types(np.repeat(keys, counts))
+    whole, rare = Rarefaction.of(sketch), Rarefaction.of(sketch, among=keys[counts <= 2])
+    assert rare.total == whole.total == counts.sum()
+    for draws in (50, 700, 3000):
+        expected = (1 - (1 - draws / 3000) ** counts[counts <= 2]).sum()
+        assert rare.richness(draws) == pytest.approx(expected)
+        assert Rarefaction.of(sketch, among=keys).richness(draws) == whole.richness(draws)
+    assert Rarefaction.of(sketch, among=keys[:0]).richness(3000) == 0
+
+
 @pytest.mark.parametrize("share", [1.0, 0.25])
 def test_the_variance_of_the_richness_is_that_of_simulated_samples(share: float) -> None:
     """The formula read off one healthy sample gives, to 15 %, the variance over 1,000 samples of a known Zipf law."""
@@ -167,3 +181,42 @@ def test_a_large_training_set_costs_no_time() -> None:
     started = time.perf_counter()
     assert equivalent_generations(0.1, 1000, 100_000_000) == pytest.approx(2 * 9 * 100_000, rel=0.01)
     assert time.perf_counter() - started < 0.05
+
+
+@pytest.mark.parametrize("load", [1e-4, 1e-2, 0.1, 0.5, 2])
+def test_refit_rows_invert_one_refit_to_first_order(load: float) -> None:
+    """After one re-fit on M rows, n of which are drawn, M comes back to a share of n / 6M, and a little less than it is."""
+    rows = 1000
+    found = refit_rows(-np.expm1(-load) / load, rows)
+    assert rows / load / (1 + load / 6) * (1 - load**2 / 30) <= found * (1 + 1e-6)
+    assert found <= rows / load * (1 + 1e-6)
+
+
+def test_the_poorer_a_batch_the_fewer_the_refit_rows() -> None:
+    """They fall with the fraction and grow with the rows; of a batch as rich as healthy data there is no end."""
+    found = [refit_rows(fraction, 1000) for fraction in (0, 0.2, 0.5, 0.9, 0.999, 1, 1.1)]
+    assert found == sorted(found)
+    assert found[0] == 0
+    assert found[-2:] == [np.inf, np.inf]
+    assert refit_rows(0.5, 2000) == 2 * refit_rows(0.5, 1000)
+
+
+@pytest.mark.parametrize("by_heart", [False, True], ids=["of the world", "of gold by heart"])
+@pytest.mark.parametrize("training_rows", [2000, 10_000, 40_000])
+@pytest.mark.parametrize("generations", [1, 2, 5])
+def test_refit_rows_are_those_of_a_chain_of_refits(generations: int, training_rows: int, by_heart: bool) -> None:  # noqa: FBT001 - a parameter
+    """After k re-fits on M rows of a Zipf law, M_eff lies within a factor of 1.5 of M / k, however well gold is known.
+
+    Who learned gold's N rows by heart has re-fitted once more, on N rows: then 1 / M_eff is k / M + 1 / N.
+    """
+    rng, gold_rows, rows = np.random.default_rng(generations), 50_000, 5000
+    found = []
+    for _ in range(6):
+        gold, healthy = rng.multinomial(gold_rows, zipf(20_000), size=2)
+        law = gold / gold_rows if by_heart else zipf(20_000)
+        for _ in range(generations):
+            law = rng.multinomial(training_rows, law) / training_rows
+        curve, batch = curve_of(healthy), curve_of(rng.multinomial(rows, law))
+        found.append(refit_rows(curve.draws_for(batch.richness(rows)) / rows, rows))
+    truth = 1 / (generations / training_rows + by_heart / gold_rows)
+    assert truth / 1.5 < np.median(found) < truth * 1.5
