@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collapse_guard.baseline.store import Store
     from collapse_guard.errors import CollapseGuardError
     from collapse_guard.guard import check, freeze
-    from collapse_guard.verdict.findings import Finding
+    from collapse_guard.verdict.finding import Finding
     from collapse_guard.verdict.phase import Phase
     from collapse_guard.verdict.verdict import CollapseDetected, Undecided, Verdict, verdict_schema
 
@@ -35,7 +35,7 @@ _HOMES = {
     "Baseline": "baseline.baseline",
     "CollapseDetected": "verdict.verdict",
     "CollapseGuardError": "errors",
-    "Finding": "verdict.findings",
+    "Finding": "verdict.finding",
     "Phase": "verdict.phase",
     "Store": "baseline.store",
     "Undecided": "verdict.verdict",

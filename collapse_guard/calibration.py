@@ -12,22 +12,49 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from collapse_guard.contents import phrase_keys
 from collapse_guard.frame import Frame, Located
 from collapse_guard.profile import Profile, type_keys
-from collapse_guard.sketches.distinct import types
-from collapse_guard.statistics.drift import null_moments
+from collapse_guard.sketches.distinct import sampled_rows, types
+from collapse_guard.sketches.moments import Moments
+from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, energy_distance, frechet_distance, null_moments
+from collapse_guard.statistics.lexical import compression_ratios
+from collapse_guard.statistics.repetition import close_pairs, natural_radius
 from collapse_guard.statistics.richness import Rarefaction, richness_variance
 from collapse_guard.statistics.rowsums import ROW_SUMS
-from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE, block_distances, neighbour_tail
-from collapse_guard.vectors import Counts, Floats, Keys
+from collapse_guard.statistics.tail import BLOCK, RECALLED, TAIL_SHARE, block_radii, blocks_of, neighbour_tail, recall
+from collapse_guard.vectors import Counts, Floats, Keys, Vectors
 
 SMALLEST_SHARES = np.geomspace(1e-4, 1, 400)
 """Probabilities at which the distribution of the smallest z is stored."""
 
 _DRAWS = 500_000
 _SPLITS_PER_SIZE = 16
+_SMALL_SHARE = 0.25
 _SIZE_STEP = 1.5
+_HALVES = 16
 _BLOCK_VALUES = 40
+
+
+@dataclass(frozen=True)
+class BlockNull:
+    """Mean and standard deviation of a statistic over healthy blocks, and how many blocks the calibration part fills."""
+
+    mean: float
+    deviation: float
+    blocks: float
+
+    @classmethod
+    def of(cls, values: Floats, blocks: float) -> BlockNull:
+        """Read the null off the values of blocks, which may come from several partitions of the one whole."""
+        if len(values) < 2:
+            return cls(float(values.mean()) if len(values) else 0.0, np.inf, 0.0)
+        # Blocks of one whole scatter less than independent ones, by the share of it that each takes.
+        return cls(float(values.mean()), float(values.std(ddof=1)) / (1 - 1 / max(blocks, 2)) ** 0.5, blocks)
+
+    def standard_error(self, blocks: int) -> float:
+        """Return the standard deviation of a healthy mean over ``blocks``, less the mean here."""
+        return float(self.deviation * (1 / blocks + 1 / self.blocks) ** 0.5) if blocks and self.blocks else np.inf
 
 
 @dataclass(frozen=True)
@@ -41,9 +68,12 @@ class Calibration:
     bias_sizes, biases : ``(b,)`` row numbers and ``(b, s)`` how much healthy values of that size exceed ``values``
     inflations : ``(b, s)`` how much more healthy values of that size scatter than the influences say, at least 1
     block_radius : in-batch neighbour distance beyond which 10 % of healthy rows lie
-    block_mean, block_deviation : of the share beyond it, over blocks of 100 rows
-    type_dispersion : variance of the number of distinct types over what independent draws of types would give
+    neighbour_tail, recall, compression : what one block of rows, or window of text, scores
+    type_dispersion, phrase_dispersion : variance of the number of distinct types, and of phrases, over what independent draws
+        of them would give
+    pair_radius, pairs, paired_rows : how near near copies of vectors lie, and how many such pairs so many healthy rows have
     drift_null : ``(3,)``, see :func:`collapse_guard.statistics.drift.mmd`
+    frechet, energy : distances between healthy samples
     """
 
     values: Floats
@@ -53,10 +83,17 @@ class Calibration:
     biases: Floats
     inflations: Floats
     block_radius: float
-    block_mean: float
-    block_deviation: float
+    neighbour_tail: BlockNull
+    recall: BlockNull
+    compression: BlockNull
     type_dispersion: float
+    phrase_dispersion: float
+    pair_radius: float
+    pairs: int
+    paired_rows: int
     drift_null: Floats
+    frechet: DistanceNull
+    energy: DistanceNull
 
     def expected(self, rows: int) -> Floats:
         """Return ``(s,)`` what healthy data of ``rows`` rows scores."""
@@ -102,7 +139,10 @@ def calibrate(
     influences = np.stack([statistic.influence(profile, located) for statistic in ROW_SUMS], axis=1)
     deviations = np.maximum(influences.std(axis=0), np.finfo(float).tiny)
     sizes, biases, scatters = _split_curve(frame, located, values, influences, rng)
-    radius, shares = _blocks(located, rng)
+    radius, tails, recalls = _blocks(frame, located, rng)
+    pair_radius = natural_radius(profile.sample.payload)
+    frechet, energy = _distances(located.vectors, rng)
+    blocks, windows = len(located) / BLOCK, compression_ratios(sampled_rows(profile.duplicates).tolist())
     return Calibration(
         values=values,
         deviations=deviations,
@@ -111,11 +151,17 @@ def calibrate(
         biases=biases,
         inflations=np.maximum(scatters * np.sqrt(sizes)[:, None] / deviations, 1),
         block_radius=radius,
-        block_mean=float(shares.mean()),
-        # Blocks of one whole scatter less than independent ones, by the share of it that each takes.
-        block_deviation=float(shares.std(ddof=1)) / (1 - BLOCK / len(located)) ** 0.5,
+        neighbour_tail=BlockNull.of(tails, blocks),
+        recall=BlockNull.of(recalls, blocks),
+        compression=BlockNull.of(windows, len(windows)),
         type_dispersion=_type_dispersion(*type_keys(frame, located.vectors, texts)),
+        phrase_dispersion=_type_dispersion(*phrase_keys(texts or [])),
+        pair_radius=pair_radius,
+        pairs=close_pairs(profile.sample.payload, pair_radius),
+        paired_rows=len(profile.sample.payload),
         drift_null=null_moments(frame.features(located.vectors).astype(np.float64)),
+        frechet=frechet,
+        energy=energy,
     )
 
 
@@ -148,14 +194,24 @@ def _split_curve(
     sizes = _sizes(len(located))
     biases, scatters = [], []
     for rows in sizes:
-        order = rng.permutation(len(located))
-        parts = [order[at : at + rows] for at in range(0, min(len(order) - rows, (_SPLITS_PER_SIZE - 1) * rows) + 1, rows)]
+        parts = _disjoint(len(located), rows, rng)
         # No row sum reads the texts, and hashing their words would take most of the time.
         split = np.array([_values(Profile.of_located(frame, located.take(part), None)) for part in parts])
         biases.append(split.mean(axis=0) - values - influences[np.concatenate(parts)].mean(axis=0))
-        # Few splits say little about scatter, and at such sizes the influences are right.
-        scatters.append(split.std(axis=0, ddof=1) if len(split) == _SPLITS_PER_SIZE else np.zeros(len(values)))
+        # Few splits say little about scatter, and at such sizes the influences are right. Splits of one whole scatter less.
+        share = rows / len(located)
+        scatters.append(split.std(axis=0, ddof=1) / (1 - share) ** 0.5 if share <= _SMALL_SHARE else np.zeros(len(values)))
     return np.array(sizes, dtype=np.float64), np.array(biases), np.array(scatters)
+
+
+def _disjoint(whole: int, rows: int, rng: np.random.Generator) -> list[Counts]:
+    """Return splits of ``rows`` each, disjoint until the whole is used up; of a small share of it, as many as are asked for."""
+    wanted = _SPLITS_PER_SIZE if rows <= _SMALL_SHARE * whole else whole // rows
+    parts: list[Counts] = []
+    while len(parts) < wanted:
+        order = rng.permutation(whole)
+        parts += [order[at : at + rows] for at in range(0, whole - rows + 1, rows)]
+    return parts[:wanted]
 
 
 def _sizes(rows: int) -> list[int]:
@@ -167,12 +223,27 @@ def _sizes(rows: int) -> list[int]:
     return [*sizes, BLOCK]
 
 
-def _blocks(located: Located, rng: np.random.Generator) -> tuple[float, Floats]:
-    """Return the healthy radius, and each block's share beyond it, over as many re-partitions as give enough blocks."""
+def _blocks(frame: Frame, located: Located, rng: np.random.Generator) -> tuple[float, Floats, Floats]:
+    """Return the healthy radius, and each block's tail and recall, over as many re-partitions as give enough blocks."""
     partitions = int(np.ceil(_BLOCK_VALUES / (len(located) // BLOCK)))
-    distances = np.concatenate([block_distances(located.vectors[rng.permutation(len(located))]) for _ in range(partitions)])
-    radius = float(np.quantile(distances, 1 - TAIL_SHARE))
-    return radius, neighbour_tail(distances, radius)
+    blocks = np.concatenate([blocks_of(located.vectors[rng.permutation(len(located))]) for _ in range(partitions)])
+    radii = block_radii(blocks)
+    radius = float(np.quantile(radii, 1 - TAIL_SHARE))
+    return radius, neighbour_tail(radii, radius), recall(blocks, radii, frame.reference[:RECALLED])
+
+
+def _distances(vectors: Vectors, rng: np.random.Generator) -> tuple[DistanceNull, DistanceNull]:
+    """Score random halves of the calibration part in their Fréchet and their energy distance."""
+    half, scored = len(vectors) // 2, []
+    axes = Moments.of(vectors).leading_axes(LEADING_AXES)
+    few = min(half, COMPARED)
+    for _ in range(_HALVES):
+        order = rng.permutation(len(vectors))
+        left, right = vectors[order[:half]], vectors[order[half : 2 * half]]
+        moments = [Moments.of(part @ axes.astype(np.float32)) for part in (left, right)]
+        scored.append((frechet_distance(*moments), energy_distance(left[:few], right[:few])))
+    frechet, energy = np.array(scored).T
+    return DistanceNull.of(frechet, half), DistanceNull.of(energy, few)
 
 
 def _type_dispersion(keys: Keys, lengths: Counts) -> float:
@@ -183,7 +254,7 @@ def _type_dispersion(keys: Keys, lengths: Counts) -> float:
     :math:`L_i` types, S falls by :math:`\sum_w r (1 - r)^{c_w - 1} - L_i r S'(r) / N`. It errs upwards, most where types are
     equally frequent. Where each row is one type, the draws are independent as they are.
     """
-    if (lengths == 1).all():
+    if (lengths <= 1).all():
         return 1.0
     curve, half = Rarefaction.of(types(keys)), len(keys) / 2
     _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)

@@ -95,12 +95,19 @@ def main() -> None:
 @click.option("--column", required=True, multiple=True, help="Column to measure; several times for numeric columns.")
 @click.option("--name", required=True, help="What to call the baseline: a-z, 0-9, - and _.")
 @click.option("--embedder", help="static, minilm, a model's name or folder, vectors, numeric; by column type if left out.")
+@click.option("--mode-column", help="Column of labels or topics in GOLD, by which lost modes are named.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the cells and the random directions.")
 @click.option("--no-exemplars", is_flag=True, help="Keep no gold row in the baseline or in verdicts.")
 @_shared
 @_guarded
 def freeze(
-    gold: str, column: tuple[str, ...], name: str, embedder: str | None, seed: int, *, no_exemplars: bool, store: str | None
+    gold: str,
+    column: tuple[str, ...],
+    name: str,
+    store: str | None,
+    *,
+    no_exemplars: bool,
+    **options: Any,  # noqa: ANN401
 ) -> int:
     """Freeze GOLD (parquet, csv, jsonl, arrow; a file, folder or glob) as an immutable baseline.
 
@@ -108,12 +115,15 @@ def freeze(
     """
     from collapse_guard.baseline.store import Store  # noqa: PLC0415 - seconds of imports that --help need not pay
     from collapse_guard.guard import freeze as freeze_gold  # noqa: PLC0415
+    from collapse_guard.verdict.policy import Policy  # noqa: PLC0415
+    from collapse_guard.verdict.power import power_card, render_card  # noqa: PLC0415
 
     columns = column[0] if len(column) == 1 else column
-    baseline = freeze_gold(gold, columns, name, store=store, embedder=embedder, seed=seed, exemplars=not no_exemplars)
+    baseline = freeze_gold(gold, columns, name, store=store, exemplars=not no_exemplars, **options)
     click.echo(
         f"frozen {baseline.reference}: {baseline.rows:,} rows of {', '.join(baseline.columns)} ({baseline.embedder.identity})"
     )
+    click.echo(render_card(power_card(baseline, Policy())))
     _hint(f"collapse-guard check BATCH --baseline {baseline.reference} --store {Store(store).root}")
     return OPEN
 
@@ -192,8 +202,10 @@ def list_baselines(store: str | None) -> int:
 @_shared
 @_guarded
 def show(reference: str, store: str | None) -> int:
-    """Show what REFERENCE was frozen from, and what its modes are about."""
+    """Show what REFERENCE was frozen from, what it can see, and what its modes are about."""
     from collapse_guard.baseline.store import Store  # noqa: PLC0415
+    from collapse_guard.verdict.policy import Policy  # noqa: PLC0415
+    from collapse_guard.verdict.power import power_card, render_card  # noqa: PLC0415
 
     entry = Store(store).verify(reference)
     facts = entry.facts
@@ -202,9 +214,10 @@ def show(reference: str, store: str | None) -> int:
     click.echo(f"columns    {', '.join(facts['columns'])} ({facts['kind']})")
     click.echo(f"embedder   {facts['embedder']['identity']}")
     click.echo(f"rows       {facts['rows']:,} measured, {facts['nulls']:,} empty; seed {facts['seed']}")
+    click.echo(render_card(power_card(Store(store).load(reference), Policy())))
     click.echo(f"modes      {len(facts['modes']):,}")
     for number, mode in enumerate(facts["modes"]):
-        click.echo(f"  {number:>4}  {', '.join(mode['keywords']) or '-'}")
+        click.echo(f"  {number:>4}  {_mode(mode, number)}")
     _hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
     return OPEN
 
@@ -241,6 +254,11 @@ def demo(folder: str) -> int:
     run_checkpoint(made, click.echo)
     _hint(f"collapse-guard check {folder}/generation-8.csv --baseline {NAME} --store {folder}/gold")
     return OPEN
+
+
+def _mode(mode: dict[str, Any], number: int) -> str:
+    label = "" if mode["label"] == str(number) else mode["label"]
+    return ": ".join(part for part in (label, ", ".join(mode["keywords"])) if part) or "-"
 
 
 def _line(entry: Entry) -> str:

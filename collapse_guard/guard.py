@@ -13,17 +13,14 @@ import numpy as np
 from tqdm import tqdm
 
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.baseline.modes import describe_modes
+from collapse_guard.baseline.build import build_baseline
 from collapse_guard.baseline.store import Store, require_name
-from collapse_guard.calibration import calibrate
-from collapse_guard.contents import text_keys, vector_keys
-from collapse_guard.embedders.choice import embedder_for_text, store_embedder
+from collapse_guard.embedders.choice import embedder_for_text
 from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
 from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind, chunks
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
-from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile, empty_profile
 from collapse_guard.progress import progress
 from collapse_guard.vectors import Vectors
@@ -43,6 +40,7 @@ def freeze(
     *,
     store: str | Path | None = None,
     embedder: str | None = None,
+    mode_column: str | None = None,
     seed: int = 0,
     exemplars: bool = True,
 ) -> Baseline:
@@ -60,6 +58,7 @@ def freeze(
     store : folder of baselines; ``COLLAPSE_GUARD_STORE``, or ``./gold``, if left out
     embedder : for texts ``"static"`` (default), ``"minilm"``, or a sentence-transformers model's name or folder; else
         ``"vectors"`` or ``"numeric"``; by column type if left out
+    mode_column : a column of labels or topics; a batch is then counted by them, without having any, and lost modes are named so
     seed : of the split, the cells and the random directions
     exemplars : whether gold rows may be kept in the baseline and shown in verdicts
 
@@ -83,7 +82,7 @@ def freeze(
         msg = f"expected a seed of 0 or more, got {seed}. Choose another."
         raise InvalidInputError(msg)
     columns = _columns(column)
-    rows = _read(gold, columns, _asked_kind(embedder))
+    rows = _read(gold, columns, _asked_kind(embedder), mode_column)
     if len(rows.values) < FEWEST_GOLD_ROWS:
         msg = (
             f"expected at least {FEWEST_GOLD_ROWS:,} gold rows with a value in {', '.join(map(repr, columns))}, got "
@@ -94,7 +93,22 @@ def freeze(
         warnings.warn(
             f"{len(rows.values):,} gold rows show only large losses; {ADVISED_GOLD_ROWS:,} or more judge well.", stacklevel=2
         )
-    return Store(store).save(_build(rows, columns, _embedder(rows, embedder), seed=seed, exemplars=exemplars), name)
+    chosen = _embedder(rows, embedder)
+    with progress(None, "measuring", "row") as bar:
+        vectors, _ = _encode(DistinctEmbedder(chosen) if rows.kind == "text" else chosen, rows.values, bar)
+    texts = rows.values if rows.kind == "text" else None
+    built = build_baseline(
+        vectors,
+        texts,
+        columns=columns,
+        kind=rows.kind,
+        embedder=chosen,
+        labels=rows.labels,
+        nulls=rows.nulls,
+        seed=seed,
+        exemplars=exemplars,
+    )
+    return Store(store).save(built, name)
 
 
 def check(
@@ -182,50 +196,17 @@ class _Rows:
     kind: Kind
     values: Any
     nulls: int
+    labels: tuple[str, ...]
 
 
-def _read(gold: Any, columns: tuple[str, ...], kind: Kind | None) -> _Rows:  # noqa: ANN401 - any source
-    parts = list(chunks(gold, columns, kind=kind))
+def _read(gold: Any, columns: tuple[str, ...], kind: Kind | None, mode_column: str | None) -> _Rows:  # noqa: ANN401 - any source
+    parts = list(chunks(gold, columns, kind=kind, beside=mode_column))
     filled = [part for part in parts if len(part.values)]
     nulls = sum(part.nulls for part in parts)
+    labels = tuple(label for part in parts for label in part.beside)
     if filled and all(isinstance(part.values, np.ndarray) for part in filled):
-        return _Rows(filled[0].kind, np.concatenate([part.values for part in filled]), nulls)
-    return _Rows(filled[0].kind if filled else "text", [value for part in filled for value in part.values], nulls)
-
-
-def _build(rows: _Rows, columns: tuple[str, ...], embedder: Embedder, *, seed: int, exemplars: bool) -> Baseline:
-    with progress(None, "measuring", "row") as bar:
-        vectors, _ = _encode(DistinctEmbedder(embedder) if rows.kind == "text" else embedder, rows.values, bar)
-    rng = np.random.default_rng(seed)
-    vectors, texts = _shuffled(vectors, rows, rng)
-    half = len(vectors) // 2
-    frame = build_frame(vectors[:half], vectors[half:], rng=rng)
-    located = frame.locate(vectors)
-    healthy_rows = located.take(slice(half, None))
-    healthy_texts = texts[half:] if texts else None
-    healthy = Profile.of_located(frame, healthy_rows, healthy_texts)
-    description, arrays = store_embedder(embedder)
-    return Baseline(
-        columns=columns,
-        kind=rows.kind,
-        rows=len(vectors),
-        nulls=rows.nulls,
-        seed=seed,
-        embedder_description=description,
-        embedder_arrays=arrays,
-        frame=frame,
-        healthy=healthy.without_contents(),
-        calibration=calibrate(frame, healthy_rows, healthy_texts, healthy, rng=rng),
-        modes=describe_modes(frame, located, texts, exemplars=exemplars),
-        exemplars=exemplars,
-    )
-
-
-def _shuffled(vectors: Vectors, rows: _Rows, rng: np.random.Generator) -> tuple[Vectors, list[str] | None]:
-    """Order rows by content before they are shuffled, so that gold's own order decides nothing."""
-    keys = text_keys(rows.values) if rows.kind == "text" else vector_keys(vectors)
-    order = np.argsort(keys, kind="stable")[rng.permutation(len(vectors))]
-    return vectors[order], [rows.values[row] for row in order] if rows.kind == "text" else None
+        return _Rows(filled[0].kind, np.concatenate([part.values for part in filled]), nulls, labels)
+    return _Rows(filled[0].kind if filled else "text", [value for part in filled for value in part.values], nulls, labels)
 
 
 def _encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> tuple[Vectors, int]:

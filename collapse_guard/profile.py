@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import text_keys, vector_keys, word_keys
+from collapse_guard.contents import link_keys, phrase_keys, text_keys, vector_keys, word_keys
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.distinct import duplicates, sample, types
 from collapse_guard.sketches.features import Features
+from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.sketches.neighbourhood import Neighbourhood
 from collapse_guard.sketches.occupancy import Occupancy
@@ -47,6 +48,8 @@ class Profile:
     sample: BottomK
     duplicates: BottomK
     types: BottomK
+    phrases: BottomK
+    links: Links
 
     @property
     def rows(self) -> int:
@@ -74,11 +77,13 @@ class Profile:
             content_sum=int(keys.sum(dtype=np.uint64)),
             moments=Moments.of(vectors),
             features=Features.of(frame.features(vectors)),
-            occupancy=Occupancy.of(located, frame.cells),
+            occupancy=Occupancy.of(located, frame.modes),
             neighbourhood=Neighbourhood.of(located),
             sample=sample(keys, vectors),
             duplicates=duplicates(keys, texts),
             types=types(type_keys(frame, vectors, texts)[0]),
+            phrases=types(phrase_keys(texts or [])[0]),
+            links=Links.of(*link_keys(texts or [])),
         )
 
     def __add__(self, other: Profile) -> Profile:

@@ -52,7 +52,10 @@ def freeze(seed: int, texts: list[str] | None = None) -> Baseline:
     located = frame.locate(rows)
     healthy = Profile.of_located(frame, located, texts)
     null = calibrate(frame, located, texts, healthy, rng=rng)
-    return Baseline(("v",), "vectors", 2 * HALF, 0, seed, {}, {}, frame, healthy.without_contents(), null, (), exemplars=False)
+    keys = np.empty(0, dtype=np.uint64)
+    return Baseline(
+        ("v",), "vectors", 2 * HALF, 0, seed, {}, {}, frame, healthy.without_contents(), null, keys, keys, (), exemplars=False
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -187,8 +190,8 @@ def test_joint_p_values_keep_exactly_their_level(null: Calibration, others: int)
 def test_a_tenth_of_healthy_rows_has_room_around_it(baselines: list[Baseline]) -> None:
     """By definition of the radius, healthy blocks have 10 % of their rows beyond it."""
     for baseline in baselines:
-        assert baseline.calibration.block_mean == pytest.approx(TAIL_SHARE, abs=0.005)
-        assert 0 < baseline.calibration.block_deviation < TAIL_SHARE
+        assert baseline.calibration.neighbour_tail.mean == pytest.approx(TAIL_SHARE, abs=0.005)
+        assert 0 < baseline.calibration.neighbour_tail.deviation < TAIL_SHARE
 
 
 def type_dispersion(texts: list[str]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from collapse_guard.embedders.choice import restore_embedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile
+from collapse_guard.vectors import Keys
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Baseline:
     frame : gold's geometry
     healthy : profile of the calibration part
     calibration : the null
-    modes : what each cell is about
+    reference_keys : keys of the contents of the reference part, by which copies of gold are known
+    rare_words : keys of the words that are rare in the reference part
+    modes : what each mode is about
     exemplars : whether rows may be shown in verdicts
     name, digest : where it stands in a store; empty until it is stored
     """
@@ -48,6 +51,8 @@ class Baseline:
     frame: Frame
     healthy: Profile
     calibration: Calibration
+    reference_keys: Keys
+    rare_words: Keys
     modes: tuple[Mode, ...]
     exemplars: bool
     name: str = ""
@@ -73,12 +78,14 @@ class Baseline:
             "seed": self.seed,
             "exemplars": self.exemplars,
             "embedder": dict(self.embedder_description),
-            "modes": [{"keywords": list(mode.keywords), "exemplars": list(mode.exemplars)} for mode in self.modes],
+            "modes": [asdict(mode) for mode in self.modes],
         }
         arrays = {
             **flatten(self.frame, "frame."),
             **{f"healthy.{name}": array for name, array in self.healthy.to_arrays().items()},
             **flatten(self.calibration, "calibration."),
+            "reference_keys": self.reference_keys,
+            "rare_words": self.rare_words,
             **{f"embedder.{name}": np.asarray(array) for name, array in self.embedder_arrays.items()},
         }
         return facts, arrays
@@ -97,7 +104,9 @@ class Baseline:
             frame=restore(Frame, arrays, "frame."),
             healthy=Profile.from_arrays(_under("healthy.", arrays)),
             calibration=restore(Calibration, arrays, "calibration."),
-            modes=tuple(Mode(tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
+            reference_keys=arrays["reference_keys"],
+            rare_words=arrays["rare_words"],
+            modes=tuple(Mode(mode["label"], tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
             exemplars=facts["exemplars"],
             name=name,
             digest=digest,

@@ -27,28 +27,36 @@ class Mode:
 
     Attributes
     ----------
+    label : the label that gold gives it, or its number
     keywords : words that are more frequent here than elsewhere in gold, the strongest first
     exemplars : gold rows nearest to the mode's centre, or none if gold's rows may not be shown
     """
 
+    label: str
     keywords: tuple[str, ...]
     exemplars: tuple[str, ...]
 
 
-def describe_modes(frame: Frame, located: Located, texts: Sequence[str] | None, *, exemplars: bool) -> tuple[Mode, ...]:
-    """Describe each of the frame's modes by the ``n`` gold rows that lie in it; modes of vectors have no words."""
-    mode_of_row = np.append(frame.mode_of_cell, -1)[located.cell]
-    rows_of = [np.flatnonzero(mode_of_row == mode) for mode in range(int(frame.mode_of_cell.max()) + 1)]
+def describe_modes(
+    frame: Frame, located: Located, texts: Sequence[str] | None, *, labels: Sequence[str] = (), exemplars: bool
+) -> tuple[Mode, ...]:
+    """Describe each of the frame's modes by the ``n`` gold rows that lie in it; modes of vectors have no words.
+
+    ``labels`` are the modes' own, or empty where the modes are cells.
+    """
+    names = labels or [str(mode) for mode in range(frame.modes)]
     if texts is None:
-        return (Mode((), ()),) * len(rows_of)
+        return tuple(Mode(name, (), ()) for name in names)
+    rows_of = [np.flatnonzero(located.mode == mode) for mode in range(frame.modes)]
     found = [set(words(text)) for text in texts]
     everywhere = Counter(word for row in found for word in row)
     return tuple(
         Mode(
+            name,
             _keywords([found[row] for row in rows], everywhere, len(texts)),
             _nearest(located.vectors[rows], [texts[int(row)] for row in rows]) if exemplars else (),
         )
-        for rows in rows_of
+        for name, rows in zip(names, rows_of, strict=True)
     )
 
 

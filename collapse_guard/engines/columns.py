@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,33 +30,65 @@ class Chunk:
     kind : what the values are
     values : texts, or an ``(n, d)`` array, or lists of numbers
     nulls : rows that had no value; a text of blanks alone is none
+    beside : of each value, what the column beside it says; empty if none was asked for
     """
 
     kind: Kind
     values: Any
     nulls: int
+    beside: tuple[str, ...] = ()
 
 
-def chunks(source: Any, columns: Sequence[str], *, kind: Kind | None = None) -> Iterator[Chunk]:  # noqa: ANN401 - any source
+def chunks(
+    source: Any,  # noqa: ANN401 - any source
+    columns: Sequence[str],
+    *,
+    kind: Kind | None = None,
+    beside: str | None = None,
+) -> Iterator[Chunk]:
     """Yield the chunks of ``columns`` of a path or data frame.
 
     Parameters
     ----------
     kind : what the column must be; by its type if left out
+    beside : another column, of labels, to be read with the values
 
     Raises
     ------
     InvalidInputError
-        A source that cannot be read, or a column of a type that cannot be embedded.
+        A source that cannot be read, a column of a type that cannot be embedded, or a value without a label.
     """
+    wanted = list(dict.fromkeys([*columns, *([beside] if beside else [])]))
     if isinstance(source, str | Path):
         text = kind == "text" or (kind is None and len(columns) == 1)
-        batches = file_batches(source, columns, as_text=text)
+        batches = file_batches(source, wanted, as_text=text)
     else:
-        batches = frame_batches(source, columns)
+        batches = frame_batches(source, wanted)
     for batch in batches:
         found = kind or _kind(batch, columns)
-        yield _numbers(batch, columns) if found == "numeric" else _values(batch.column(0), columns[0], found)
+        values = _numbers(batch, columns) if found == "numeric" else _values(batch.column(0), columns[0], found)
+        yield replace(values, beside=_labels(batch, columns, beside, found)) if beside else values
+
+
+def _labels(batch: pa.RecordBatch, columns: Sequence[str], beside: str, kind: Kind) -> tuple[str, ...]:
+    present = _present(batch, columns, kind)
+    labels = batch.column(beside).filter(present).to_pylist()
+    missing = sum(label is None for label in labels)
+    if missing:
+        msg = f"expected a label in column {beside!r} of every row, got none in {missing:,} of {len(labels):,}. Fill or drop those rows."
+        raise InvalidInputError(msg)
+    return tuple(map(str, labels))
+
+
+def _present(batch: pa.RecordBatch, columns: Sequence[str], kind: Kind) -> pa.Array:
+    """Return which rows have a value: no null, and no text of blanks alone."""
+    present = pc.is_valid(batch.column(columns[0]))
+    for column in columns[1:]:
+        present = pc.and_(present, pc.is_valid(batch.column(column)))
+    if kind != "text" or pa.types.is_null(batch.column(0).type):
+        return present
+    filled = pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(_as_strings(batch.column(0)))), 0)
+    return pc.and_(present, pc.fill_null(filled, False))
 
 
 def _kind(batch: pa.RecordBatch, columns: Sequence[str]) -> Kind:
@@ -81,7 +113,7 @@ def _values(array: pa.Array, column: str, kind: Kind) -> Chunk:
         msg = f"expected {'lists of numbers' if kind == 'vectors' else 'texts'} in column {column!r}, got {array.type}. Name another column, or convert it."
         raise InvalidInputError(msg)
     if kind == "text" and not pa.types.is_null(array.type):
-        array = array.cast(pa.large_string())  # Arrow's functions know no string views
+        array = _as_strings(array)
     present = array.drop_null()
     if kind == "text" and len(present):
         present = present.filter(pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(present)), 0))
@@ -90,6 +122,11 @@ def _values(array: pa.Array, column: str, kind: Kind) -> Chunk:
         raise InvalidInputError(msg)
     values = _stacked(present) if kind == "vectors" and len(present) else present.to_pylist()
     return Chunk(kind, values, len(array) - len(present))
+
+
+def _as_strings(array: pa.Array) -> pa.Array:
+    """Return large strings: Arrow's functions know no string views."""
+    return (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).cast(pa.large_string())
 
 
 def _all_numbers(values: list[str]) -> bool:

@@ -13,7 +13,7 @@ FAIL_ON: tuple[FailOn, ...] = get_args(FailOn)
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 EARLY_FAMILIES: frozenset[Family] = frozenset({"tail", "modes", "effective_sample", "copies"})
-MID_FAMILIES: frozenset[Family] = frozenset({"diversity", "spread"})
+MID_FAMILIES: frozenset[Family] = frozenset({"diversity", "spread", "lexical"})
 
 LATE_FLOORS: dict[Family, float] = {"modes": 0.30, "effective_sample": 0.70, "copies": 0.20}
 """Losses beyond which a batch that is MID is LATE: 30 % of gold's mass, 70 % of the effective sample, 20 % copies."""

@@ -19,9 +19,11 @@ FLOORS: dict[Family, float] = {
     "copies": 0.01,
     "diversity": 0.05,
     "spread": 0.05,
+    "lexical": 0.05,
 }
 """Losses that matter: rows missing from the rare tenth; gold's mass in vanished modes; share of the effective sample;
-rows that are copies beyond what is natural; share of the Vendi score; share of the variance."""
+rows that are copies beyond what is natural; share of the Vendi score; share of the variance; share of the
+distinct phrases, or of the compressed size."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from collapse_guard.verdict.findings import Finding
+from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
 
 if TYPE_CHECKING:
@@ -18,13 +18,24 @@ MEANINGS = {
     "vendi_score_inf": "weight of the main direction (Vendi inf)",
     "spread": "spread (total variance)",
     "within_mode_spread": "spread within each topic",
-    "tail_share": "rows in gold's rare regions",
+    "hill_number_1": "effective number of gold's modes (Hill 1)",
+    "tail_share_0.2": "rows in gold's rarest fifth",
+    "tail_share": "rows in gold's rarest tenth",
+    "tail_share_0.05": "rows in gold's rarest twentieth",
     "neighbour_tail": "rows with few like them in the batch",
-    "mode_coverage": "gold's mass in regions still visited",
+    "recall": "gold rows that the batch surrounds (recall)",
+    "compression": "compressed size of the text",
+    "mode_coverage": "gold's mass in modes still visited",
     "effective_sample": "effective sample (healthy rows per row)",
+    "rare_word_survival": "gold's rare words still met (healthy rows per row)",
+    "phrase_variety": "distinct phrases of four words",
     "copies": "rows that repeat another",
+    "near_copies": "rows that nearly repeat another",
     "mmd": "distance to gold (MMD, relative)",
     "beyond_gold_share": "rows in or beyond gold's rare regions",
+    "frechet_distance": "distance to gold (Fréchet)",
+    "energy_distance": "distance to gold (energy)",
+    "copies_of_gold": "rows that repeat a gold row",
 }
 
 _NEXT = {
@@ -121,8 +132,9 @@ def _mode(change: ModeChange) -> str:
 
 
 def _counted(change: ModeChange) -> str:
-    words = ", ".join(change.keywords) or f"mode {change.mode}"
-    return f"  {words}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"
+    words = ", ".join(change.keywords)
+    name = f"mode {change.mode}" if change.mode.isdecimal() else change.mode
+    return f"  {words or name}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"
 
 
 def _next(verdict: Verdict) -> str:

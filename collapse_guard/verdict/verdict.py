@@ -16,20 +16,20 @@ from scipy.stats import norm
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.profile import Profile
-from collapse_guard.statistics.coverage import LostModes
-from collapse_guard.statistics.richness import equivalent_generations
+from collapse_guard.statistics.coverage import ModeLoss
+from collapse_guard.statistics.richness import equivalent_generations, refit_rows
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
-from collapse_guard.vectors import Counts, Floats
-from collapse_guard.verdict.findings import TWO_SIDED_95, Assessment, Finding, assess
-from collapse_guard.verdict.phase import Phase, decide_phase
+from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95
+from collapse_guard.verdict.finding import Finding
+from collapse_guard.verdict.findings import Assessment, assess
+from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.text import render
 from collapse_guard.versions import library_versions
 
 SCHEMA = "collapse-guard/verdict@1"
 MOST_REPEATED = 5
-_OTHER_STATISTICS = 4
 _POWER = 0.9
 
 
@@ -56,9 +56,12 @@ class GoldFacts:
 
 @dataclass(frozen=True)
 class ModeChange:
-    """A mode of gold that vanished from the batch, or outgrew its share in it."""
+    """A mode of gold that vanished from the batch or was thinned there, or that outgrew its share in it.
 
-    mode: int
+    ``mode`` is the label that gold gives it, or its number; ``p_value`` the chance that it did not change.
+    """
+
+    mode: str
     expected_rows: float
     observed_rows: int
     p_value: float
@@ -75,25 +78,27 @@ class Repeated:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """An estimate, and its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class EffectiveSample:
     """The batch is as varied as ``rows`` healthy rows: ``fraction`` of its own, with a 95 % interval.
 
     A batch larger than the calibration part is compared at that part's size, and ``rows`` is then out of so many.
+    ``refit_rows`` is M_eff: a single re-fit on so many rows would leave as little (infinite where nothing is lost).
     """
 
     fraction: float
     low: float
     high: float
     rows: float
-
-
-@dataclass(frozen=True)
-class EquivalentGenerations:
-    """After so many re-fits on training sets of the given size, a sample would be as poor; with a 95 % interval."""
-
-    estimate: float
-    low: float
-    high: float
+    refit_rows: Interval
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,9 @@ class Verdict:
     reason : one sentence
     rows_needed : rows that would do, where there were too few
     shifted : whether the batch drifted, in whatever direction
+    effective_sample : how many healthy rows are as varied
+    equivalent_generations : after so many re-fits on training sets of the given size, a sample would be as poor
+    severity : from 0 to 1, the largest loss of each family, averaged over the families
     """
 
     outcome: Literal["open", "closed", "undecided"]
@@ -122,7 +130,8 @@ class Verdict:
     overgrown_modes: tuple[ModeChange, ...]
     repeated: tuple[Repeated, ...]
     effective_sample: EffectiveSample | None
-    equivalent_generations: EquivalentGenerations | None
+    equivalent_generations: Interval | None
+    severity: Interval | None
     versions: dict[str, str]
     created_at: str
     seconds: dict[str, float]
@@ -216,7 +225,7 @@ def rows_needed(baseline: Baseline, policy: Policy) -> int | None:
     The tail share must then be significant among all statistics, and its interval beyond the floor (a floor so high that
     no loss of the tail can reach it does not count). None if no number of rows would do.
     """
-    level = policy.alpha / (len(ROW_SUMS) + _OTHER_STATISTICS)
+    level = policy.alpha / (len(ROW_SUMS) + OTHER_STATISTICS)
     beyond_floor = TAIL_SHARE - min(policy.floors["tail"], TAIL_SHARE / 2)
     error = min(TAIL_SHARE / -norm.ppf(level), beyond_floor / (TWO_SIDED_95 + norm.ppf(_POWER)))
     deviation = float(baseline.calibration.deviations[[statistic.name for statistic in ROW_SUMS].index("tail_share")])
@@ -230,7 +239,7 @@ def _undecided(rows: int, needed: int | None, common: dict[str, Any]) -> Verdict
     else:
         reason = f"cannot judge: {rows:,} rows are too few. At least {needed:,} rows would do; gather more before checking."
     return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
-                   effective_sample=None, equivalent_generations=None, **common)  # fmt: skip
+                   effective_sample=None, equivalent_generations=None, severity=None, **common)  # fmt: skip
 
 
 def _decided(
@@ -240,7 +249,6 @@ def _decided(
     families = {finding.family for finding in failed if finding.family != "drift"}
     late = {finding.family for finding in failed if finding.late and finding.family != "drift"}
     phase = decide_phase(families, late, shifted=found.shifted)
-    fraction, low, high = found.effective
     return Verdict(
         outcome="closed" if phase.closes(policy.fail_on) else "open",
         phase=phase,
@@ -251,8 +259,9 @@ def _decided(
         vanished_modes=_vanished(found, baseline) if families else (),
         overgrown_modes=_overgrown(found, baseline),
         repeated=_repeated(profile, baseline),
-        effective_sample=EffectiveSample(fraction, low, high, fraction * found.compared_rows),
+        effective_sample=_effective_sample(found.effective, found.compared_rows),
         equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
+        severity=_severity(found.findings),
         **common,
     )
 
@@ -273,24 +282,24 @@ def _reason(phase: Phase, failed: list[Finding]) -> str:
 
 
 def _vanished(found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
-    return _changes(found.lost, found.lost.expected, found.lost.observed, baseline)
+    return _changes(found.lost, found, baseline)
 
 
 def _overgrown(found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
-    return _changes(found.overgrown, found.lost.expected, found.lost.observed, baseline)
+    return _changes(found.overgrown, found, baseline)
 
 
-def _changes(changed: LostModes, expected: Floats, observed: Counts, baseline: Baseline) -> tuple[ModeChange, ...]:
+def _changes(changed: ModeLoss, found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
     return tuple(
         ModeChange(
-            int(mode),
-            float(expected[mode]),
-            int(observed[mode]),
-            float(changed.p_values[mode]),
+            baseline.modes[mode].label,
+            float(found.lost.expected[mode]),
+            int(found.lost.observed[mode]),
+            float(changed.chances[mode]),
             baseline.modes[mode].keywords,
             baseline.modes[mode].exemplars,
         )
-        for mode in changed.modes
+        for mode in changed.named
     )
 
 
@@ -301,10 +310,28 @@ def _repeated(profile: Profile, baseline: Baseline) -> tuple[Repeated, ...]:
     return tuple(Repeated(int(counts[row]), bytes(texts[row]).decode(errors="ignore") if shown else None) for row in most)
 
 
-def _generations(effective: tuple[float, float, float], rows: float, training_rows: int) -> EquivalentGenerations:
+def _effective_sample(effective: tuple[float, float, float], rows: float) -> EffectiveSample:
+    fraction, low, high = effective
+    return EffectiveSample(fraction, low, high, fraction * rows, Interval(*(refit_rows(part, rows) for part in effective)))
+
+
+def _generations(effective: tuple[float, float, float], rows: float, training_rows: int) -> Interval:
     fraction, low, high = effective
     estimate, most, least = (equivalent_generations(part, rows, training_rows) for part in (fraction, low, high))
-    return EquivalentGenerations(estimate, least, most)
+    return Interval(estimate, least, most)
+
+
+def _severity(findings: tuple[Finding, ...]) -> Interval:
+    """Average the families' largest losses; the interval takes each at its own ends."""
+    largest = [_largest_losses([each for each in findings if each.family == family]) for family in FAMILIES]
+    estimate, low, high = np.clip(largest, 0, 1).mean(axis=0).tolist()
+    return Interval(estimate, low, high)
+
+
+def _largest_losses(findings: list[Finding]) -> tuple[float, float, float]:
+    losses = [(each.lost, each.least_lost, 2 * each.lost - each.least_lost) for each in findings if math.isfinite(each.least_lost)]
+    estimate, low, high = (max(ends, default=0.0) for ends in zip(*losses, strict=True)) if losses else (0.0, 0.0, 0.0)
+    return estimate, low, high
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value

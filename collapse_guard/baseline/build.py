@@ -1,0 +1,80 @@
+"""Gold rows to a baseline: split, frame, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.baseline.labels import learn_labels
+from collapse_guard.baseline.modes import describe_modes
+from collapse_guard.calibration import calibrate
+from collapse_guard.contents import text_keys, vector_keys, word_keys
+from collapse_guard.embedders.choice import store_embedder
+from collapse_guard.embedders.embedder import Embedder
+from collapse_guard.frame import build_frame
+from collapse_guard.profile import Profile
+from collapse_guard.vectors import Counts, Keys, Vectors
+
+RARE = 3
+"""A word is rare if at most so many of the reference texts have it."""
+
+
+def build_baseline(
+    vectors: Vectors,
+    texts: Sequence[str] | None,
+    *,
+    columns: tuple[str, ...],
+    kind: str,
+    embedder: Embedder,
+    labels: Sequence[str] = (),
+    nulls: int = 0,
+    seed: int = 0,
+    exemplars: bool = True,
+) -> Baseline:
+    """Build the baseline of ``(n, d)`` gold vectors and, where there are any, their n texts and n labels; nothing is stored.
+
+    Half of gold, the reference part, becomes the frame; the other, the calibration part, plays the healthy batch.
+    """
+    rng = np.random.default_rng(seed)
+    order = _shuffled(vectors, texts, rng)
+    vectors, texts = vectors[order], None if texts is None else [texts[row] for row in order]
+    half = len(vectors) // 2
+    model = learn_labels(vectors[:half], [labels[row] for row in order[:half]]) if labels else None
+    linear = (model.weights, model.biases) if model else None
+    frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear)
+    located = frame.locate(vectors)
+    healthy_rows = located.take(slice(half, None))
+    healthy_texts = texts[half:] if texts else None
+    healthy = Profile.of_located(frame, healthy_rows, healthy_texts)
+    reference_keys = text_keys(texts[:half]) if texts else vector_keys(vectors[:half])
+    description, arrays = store_embedder(embedder)
+    return Baseline(
+        columns=columns,
+        kind=kind,
+        rows=len(vectors),
+        nulls=nulls,
+        seed=seed,
+        embedder_description=description,
+        embedder_arrays=arrays,
+        frame=frame,
+        healthy=healthy.without_contents(),
+        calibration=calibrate(frame, healthy_rows, healthy_texts, healthy, rng=rng),
+        reference_keys=np.unique(reference_keys),
+        rare_words=_rare_words(texts[:half]) if texts else np.empty(0, dtype=np.uint64),
+        modes=describe_modes(frame, located, texts, labels=model.names if model else (), exemplars=exemplars),
+        exemplars=exemplars,
+    )
+
+
+def _rare_words(texts: Sequence[str]) -> Keys:
+    """Return the keys of the words that few of the texts have."""
+    keys, counts = np.unique(word_keys(texts)[0], return_counts=True)
+    return keys[counts <= RARE]
+
+
+def _shuffled(vectors: Vectors, texts: Sequence[str] | None, rng: np.random.Generator) -> Counts:
+    """Order rows by content before they are shuffled, so that gold's own order decides nothing."""
+    keys = vector_keys(vectors) if texts is None else text_keys(texts)
+    return np.argsort(keys, kind="stable")[rng.permutation(len(vectors))]

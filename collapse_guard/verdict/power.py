@@ -1,0 +1,136 @@
+"""The power card: what this gold can and cannot see, at batches of several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, sqrt
+
+import numpy as np
+from scipy.stats import norm
+
+from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.statistics.coverage import mode_loss
+from collapse_guard.statistics.repetition import Repeats, copies
+from collapse_guard.statistics.rowsums import ROW_SUMS
+from collapse_guard.statistics.tail import CUTS
+from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95
+from collapse_guard.verdict.policy import Policy
+
+SIZES = (500, 1_000, 5_000, 50_000)
+POWER = 0.9
+LOSSES = (0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50)
+"""The losses that are tried, smallest first."""
+
+_MARGIN = TWO_SIDED_95 + float(norm.ppf(POWER))
+_SIMULATED = 10
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The smallest losses that close the gate on a batch of ``rows`` in 90 % of cases; None where even half is missed.
+
+    Attributes
+    ----------
+    tail : share of all rows missing from gold's rarest regions
+    modes : share of gold's mass in modes that vanished
+    spread : share of the total variance, or of that within modes
+    copies : share of rows that repeat another, whole or but for one word
+    """
+
+    rows: int
+    tail: float | None
+    modes: float | None
+    spread: float | None
+    copies: float | None
+
+
+def power_card(baseline: Baseline, policy: Policy) -> tuple[Sight, ...]:
+    """Return what a baseline sees under a policy, at each of ``SIZES``; modes by simulation with a fixed seed, the rest by formula."""
+    return tuple(_sight(rows, baseline, policy) for rows in SIZES)
+
+
+def render_card(card: tuple[Sight, ...]) -> str:
+    """Return the card as plain text: a column a size, a line a kind of loss."""
+    lines = [f"{'sees in 9 of 10 batches of':32}" + "".join(f"{sight.rows:>9,}" for sight in card) + "  rows"]
+    for field, meaning in _MEANINGS.items():
+        losses = (getattr(sight, field) for sight in card)
+        lines.append(f"  {meaning:30}" + "".join(f"{'-' if loss is None else f'{100 * loss:g} %':>9}" for loss in losses))
+    return "\n".join(lines)
+
+
+_MEANINGS = {
+    "tail": "rows lost in rare regions",
+    "modes": "gold's mass in lost modes",
+    "spread": "variance lost",
+    "copies": "rows that repeat another",
+}
+
+
+def _sight(rows: int, baseline: Baseline, policy: Policy) -> Sight:
+    level = policy.alpha / (len(ROW_SUMS) + OTHER_STATISTICS)
+    return Sight(
+        rows,
+        _smallest(lambda loss: _sees_tail(loss, rows, baseline, policy, level)),
+        _smallest(lambda loss: _sees_modes(loss, rows, baseline, policy, level)),
+        _smallest(lambda loss: _sees_spread(loss, rows, baseline, policy, level)),
+        _smallest(lambda loss: _sees_copies(loss, rows, baseline, policy, level)),
+    )
+
+
+def _smallest(seen: Callable[[float], bool]) -> float | None:
+    """Find the smallest of ``LOSSES`` that is seen, by halving: whatever sees a loss sees a larger one."""
+    low, high = 0, len(LOSSES)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if seen(LOSSES[middle]) else (middle + 1, high)
+    return LOSSES[low] if low < len(LOSSES) else None
+
+
+def _sees_tail(loss: float, rows: int, baseline: Baseline, policy: Policy, level: float) -> bool:
+    """Say whether a loss of the outermost rows shows beyond any cut that is wide enough for it."""
+    healthy_rows = baseline.healthy.rows
+    for cut in CUTS:
+        gone = min(loss, cut)
+        usual = sqrt(cut * (1 - cut) * (1 / rows + 1 / healthy_rows))
+        error = sqrt((cut - gone) * (1 - cut + gone) / rows + cut * (1 - cut) / healthy_rows)
+        significant = gone >= -norm.ppf(level) * usual + norm.ppf(POWER) * error
+        if significant and gone - _MARGIN * error > policy.floors["tail"]:
+            return True
+    return False
+
+
+def _sees_spread(loss: float, rows: int, baseline: Baseline, policy: Policy, level: float) -> bool:
+    errors = baseline.calibration.standard_errors(rows, baseline.healthy.rows)
+    names = [statistic.name for statistic in ROW_SUMS]
+    error = min(float(errors[names.index(name)]) for name in ("spread", "within_mode_spread"))
+    fall = -np.log1p(-loss)
+    significant = fall / error >= -norm.ppf(level) + norm.ppf(POWER)
+    return bool(significant and 1 - exp(_MARGIN * error - fall) > policy.floors["spread"])
+
+
+def _sees_copies(loss: float, rows: int, baseline: Baseline, policy: Policy, level: float) -> bool:
+    healthy = Repeats.of(baseline.healthy.duplicates)
+    natural = copies(Repeats(np.array([2.0]), np.array([0.0]), rows), healthy).expected * rows
+    added = loss * rows - float(norm.ppf(POWER)) * sqrt(loss * rows)
+    found = copies(Repeats(np.array([2.0]), np.array([natural + max(added, 0.0)]), rows), healthy)
+    least = found.share - found.expected - TWO_SIDED_95 * found.standard_error
+    return bool(found.p_value < level and least > policy.floors["copies"])
+
+
+def _sees_modes(loss: float, rows: int, baseline: Baseline, policy: Policy, level: float) -> bool:
+    """Simulate batches without random modes of so much mass, each against a calibration part drawn anew."""
+    rng = np.random.default_rng(0)
+    counts = baseline.healthy.occupancy.counts[:-1]
+    mass = counts / max(int(counts.sum()), 1)
+    seen = 0
+    for _ in range(_SIMULATED):
+        order = rng.permutation(len(mass))
+        gone = order[: int(np.searchsorted(np.cumsum(mass[order]), loss)) + 1]
+        left = mass.copy()
+        left[gone] = 0
+        if not left.sum():
+            return True
+        found = mode_loss(rng.multinomial(baseline.healthy.rows, mass), rng.multinomial(rows, left / left.sum()))
+        seen += found.p_value < level and found.lost - TWO_SIDED_95 * found.standard_error > policy.floors["modes"]
+    return seen >= POWER * _SIMULATED
