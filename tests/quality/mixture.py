@@ -1,0 +1,76 @@
+"""A world that is known whole: a Gaussian mixture on the sphere in 384 dimensions, 50 modes of Zipf's weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from collapse_guard.vectors import Floats, Vectors, unit
+from tests.quality.worlds import Rows
+
+DIMENSION = 384
+MODES = 50
+RADIUS_SIGMA = 0.3
+WITHIN = 1.0
+"""Scatter of a mode's rows about its centre, over the length of the centre: a cosine of about 0.5 between rows of one mode."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """One mixture; each draw may differ from it in one way.
+
+    Attributes
+    ----------
+    centres : ``(m, d)``
+    bases : ``(m, d, d)`` orthogonal, the axes of each mode
+    scales : ``(d,)`` standard deviations along them, falling as 1/i in variance
+    """
+
+    centres: Floats
+    bases: Floats
+    scales: Floats
+
+    @classmethod
+    def of(cls, seed: int, modes: int = MODES) -> Mixture:
+        """Draw the centres and axes of a mixture."""
+        rng = np.random.default_rng(seed)
+        centres = rng.standard_normal((modes, DIMENSION))
+        bases = np.stack([np.linalg.qr(rng.standard_normal((DIMENSION, DIMENSION)))[0] for _ in range(modes)])
+        variances = 1 / np.arange(1, DIMENSION + 1)
+        return cls(centres / np.linalg.norm(centres, axis=1, keepdims=True), bases, np.sqrt(variances / variances.sum()))
+
+    @property
+    def weights(self) -> Floats:
+        """``(m,)``, of Zipf's law."""
+        weights = 1 / np.arange(1, len(self.centres) + 1)
+        return weights / weights.sum()
+
+    def draw(
+        self, rows: int, rng: np.random.Generator, *, weights: Floats | None = None, width: float = 1.0, trimmed: float = 0.0
+    ) -> Rows:
+        """Draw unit vectors; of ``trimmed``, the outermost share of each mode is drawn again from inside."""
+        which = rng.choice(len(self.centres), size=rows, p=self.weights if weights is None else weights)
+        noise = self._noise(rows, rng)
+        if trimmed:
+            outer = np.quantile(np.linalg.norm(self._noise(20_000, np.random.default_rng(0)), axis=1), 1 - trimmed)
+            while (far := np.linalg.norm(noise, axis=1) > outer).any():
+                noise[far] = self._noise(int(far.sum()), rng)
+        noise *= width**0.5
+        vectors = np.empty((rows, DIMENSION))
+        for mode in np.unique(which):
+            vectors[which == mode] = self.centres[mode] + noise[which == mode] @ self.bases[mode].T
+        return Rows(unit(vectors.astype(np.float32)))
+
+    def _noise(self, rows: int, rng: np.random.Generator) -> Floats:
+        radii = np.exp(RADIUS_SIGMA * rng.standard_normal((rows, 1)))
+        return np.asarray(WITHIN * radii * self.scales * rng.standard_normal((rows, DIMENSION)))
+
+
+def with_near_duplicates(rows: Rows, share: float, rng: np.random.Generator) -> Rows:
+    """Replace a ``share`` of the rows by near-exact copies of others: a cosine of about 0.999."""
+    copied = round(share * len(rows))
+    vectors: Vectors = rows.vectors.copy()
+    noise = rng.standard_normal((copied, DIMENSION)) * (0.05 / DIMENSION**0.5)
+    vectors[:copied] = unit((vectors[copied : 2 * copied] + noise).astype(np.float32))
+    return Rows(vectors)
