@@ -19,7 +19,7 @@ from collapse_guard.sketches.distinct import sampled_rows, types
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, energy_distance, frechet_distance, null_moments
 from collapse_guard.statistics.lexical import compression_ratios
-from collapse_guard.statistics.repetition import close_pairs, natural_radius
+from collapse_guard.statistics.repetition import close_rows, natural_radius
 from collapse_guard.statistics.richness import Rarefaction, richness_variance
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK, RECALLED, TAIL_SHARE, block_radii, blocks_of, neighbour_tail, recall
@@ -157,7 +157,7 @@ def calibrate(
         type_dispersion=_type_dispersion(*type_keys(frame, located.vectors, texts)),
         phrase_dispersion=_type_dispersion(*phrase_keys(texts or [])),
         pair_radius=pair_radius,
-        pairs=close_pairs(profile.sample.payload, pair_radius),
+        pairs=close_rows(profile.sample.payload, pair_radius),
         paired_rows=len(profile.sample.payload),
         drift_null=null_moments(frame.features(located.vectors).astype(np.float64)),
         frechet=frechet,

@@ -1,7 +1,7 @@
 """Which contents are one word apart: the links of smallest hash, each with all the contents that share it.
 
-A link is kept because its *hash* is small, together with every content that has it, so that which links are kept depends
-neither on order nor on partitioning, and a link's group is whole or not there.
+A link is kept because its *hash* is small, together with the contents that have it (of very many, those of smallest hash), so
+that what is kept depends neither on order nor on partitioning, and a link's group is whole or not there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from collapse_guard.vectors import Counts, Keys
 
 CAPACITY = 131_072
 """Most pairs kept: 2 MB. Ten thousand texts of a dozen words are kept whole; of more texts, a fair share of the links is."""
+
+MOST_SHARING = 1_024
+"""Most contents kept of one link, those of smallest hash: a template of the whole batch must not crowd out the rest, nor itself."""
 
 _END = np.iinfo(np.uint64).max
 
@@ -48,6 +51,8 @@ class Links:
         fresh[1:] = (links[1:] != links[:-1]) | (contents[1:] != contents[:-1])
         fresh &= links < np.uint64(end)
         links, contents = links[fresh], contents[fresh]
+        within = np.arange(len(links)) - np.searchsorted(links, links, side="left")
+        links, contents = links[within < MOST_SHARING], contents[within < MOST_SHARING]
         if len(links) > CAPACITY:
             end = int(links[CAPACITY])
             kept = int(np.searchsorted(links, links[CAPACITY], side="left"))

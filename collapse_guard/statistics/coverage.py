@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 from scipy.stats import binom, gamma
 
 from collapse_guard.vectors import Counts, Floats
@@ -30,6 +31,7 @@ PRIOR_THINNED = 0.1
 """What the test looks for: a tenth of the modes that keep one of these shares of their rows."""
 
 _DOUBTFUL = 0.2  # as Efron (2008) has it, for any single case
+_LEAST_LOG = -1e300
 _LEAST_SKEWNESS = 1e-3
 _MOST_SKEWNESS = 10.0
 
@@ -102,7 +104,9 @@ def _posterior(gold: Counts, batch: Counts) -> Floats:
     odds = RATIOS * (max(int(batch.sum()), 1) / max(int(gold.sum()), 1))
     # Modes of equal counts are one case: the cost does not grow with their number.
     cases, which, times = np.unique(np.stack([gold, batch], axis=1), axis=0, return_inverse=True, return_counts=True)
-    likelihood = binom.pmf(cases[:, 1:], cases.sum(axis=1, keepdims=True), (odds / (1 + odds))[None, :])
+    evidence = binom.logpmf(cases[:, 1:], cases.sum(axis=1, keepdims=True), (odds / (1 + odds))[None, :])
+    # A factor of each case's own cancels, and none of them may vanish for want of digits.
+    likelihood = np.exp(evidence - np.maximum(evidence.max(axis=1, keepdims=True), _LEAST_LOG))
     prior = np.full(len(RATIOS), 1 / len(RATIOS))
     for _ in range(_STEPS):
         joint = likelihood * prior
@@ -139,8 +143,9 @@ def _p_value(gold: Counts, batch: Counts) -> float:
     for total in np.unique(both[both > 0]):
         seen = np.arange(total + 1)
         usual = binom.pmf(seen, total, share)
-        thinned = binom.pmf(seen[:, None], total, (odds / (1 + odds))[None, :]).mean(axis=1)
-        evidence = np.log1p(PRIOR_THINNED * (thinned / np.maximum(usual, np.finfo(float).tiny) - 1))
+        thinned = logsumexp(binom.logpmf(seen[:, None], total, (odds / (1 + odds))[None, :]), axis=1) - np.log(len(odds))
+        ratio = thinned - np.maximum(binom.logpmf(seen, total, share), _LEAST_LOG)
+        evidence = np.logaddexp(np.log1p(-PRIOR_THINNED), np.log(PRIOR_THINNED) + ratio)
         mean = float(usual @ evidence)
         here = batch[both == total]
         observed += float(evidence[here].sum())

@@ -14,7 +14,8 @@ import numpy as np
 from collapse_guard.vectors import Floats
 
 WINDOW = 8192
-"""Bytes of text that are compressed at a time: a fixed number, since more text compresses further."""
+"""Bytes of text that are compressed at a time: a fixed number, since more text compresses further. Of each text they hold the
+beginning alone, which the sketch of contents keeps."""
 
 _LEVEL = 6
 

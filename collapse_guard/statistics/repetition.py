@@ -60,13 +60,13 @@ class Repeats:
     def of_links(cls, links: Links, contents: float) -> Repeats:
         """Read near copies among so many distinct ``contents`` off their links."""
         sizes, groups = (part.astype(np.float64) for part in links.groups())
-        seen, kept = float(groups[sizes > 1].sum()), links.kept_share
+        seen, kept = float(groups @ (sizes - 1) ** 2), links.kept_share
         noise = (seen * (1 - kept)) ** 0.5 / kept / max(contents, 1.0)
         return cls(sizes, groups / kept, max(contents, 1.0), noise, overlapping=True)
 
     @classmethod
     def of_pairs(cls, pairs: int, sampled: int, contents: float) -> Repeats:
-        """Read near copies among ``contents`` off the close ``pairs`` in a sample of them: pairs grow with the square."""
+        """Read near copies among ``contents`` off the ``pairs`` (rows with a close one) in a sample: they grow with the square."""
         growth = (contents / max(sampled, 1)) ** 2
         noise = (pairs * (1 - min(1 / growth, 1.0))) ** 0.5 * growth / max(contents, 1.0)
         return cls(np.array([2.0]), np.array([pairs * growth]), max(contents, 1.0), noise)
@@ -130,7 +130,7 @@ def copies(batch: Repeats, healthy: Repeats) -> Copies:
     sure = max(found - _NOISE_MARGIN * noise, 0.0) / dispersion
     p_value = float(betainc(max(sure, _NOTHING), natural * exposure / dispersion + 1, 1 / (1 + exposure)))
     rows = batch.rows
-    share = batch.copies(rows) / rows
+    share = min(batch.copies(rows) / rows, 1.0)
     rare = healthy.of_size(0) - healthy.of_size(FREQUENT)
     excess, error = max(
         _excess(share * rows, _expected(healthy, rows), rare, (rows / healthy.rows) ** 2, dispersion, rows),
@@ -162,14 +162,14 @@ def _expected(healthy: Repeats, rows: float) -> float:
     return min(frequent * growth + (healthy.of_size(0) - frequent) * growth**2, rows)
 
 
-def close_pairs(rows: Vectors, radius: float) -> int:
-    """Return how many pairs of the ``(n, d)`` rows lie within ``radius`` of each other."""
+def close_rows(rows: Vectors, radius: float) -> int:
+    """Return how many of the ``(n, d)`` rows have a later one within ``radius``: one less than the rows of a close group."""
     near = 0
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
         squares = squared_distances(part, rows)
         later = np.arange(len(rows))[None, :] > np.arange(start, start + len(part))[:, None]
-        near += int((later & (squares <= radius**2)).sum())
+        near += int((later & (squares <= radius**2)).any(axis=1).sum())
     return near
 
 

@@ -105,9 +105,9 @@ def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float
 
 
 def refit_rows(fraction: float, rows: float) -> float:
-    r"""Return M_eff: a batch of ``rows`` with this effective fraction is as poor as after one re-fit on so many rows.
+    r"""Return M_eff: a batch of ``rows`` with this effective fraction is as poor as after k re-fits on k M_eff rows each.
 
-    Only the ratio of generations to training rows can be told from a batch; to second order in it,
+    Only the ratio of generations to training rows can be told from a batch; for many generations of large training sets,
     :math:`M_{eff} = n \hat g / (2 (1 - \hat g))`. Infinite where nothing is lost.
 
     Examples

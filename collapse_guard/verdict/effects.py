@@ -15,7 +15,7 @@ from collapse_guard.profile import Profile
 from collapse_guard.sketches.distinct import sampled_rows
 from collapse_guard.statistics.coverage import ModeLoss
 from collapse_guard.statistics.lexical import compression_ratios
-from collapse_guard.statistics.repetition import Copies, Repeats, close_pairs, copies
+from collapse_guard.statistics.repetition import Copies, Repeats, close_rows, copies
 from collapse_guard.statistics.richness import Rarefaction, richness_variance
 from collapse_guard.statistics.rowsums import ROW_SUMS, Family, RowSum
 from collapse_guard.statistics.tail import RECALLED, block_radii, blocks_of, neighbour_tail, recall
@@ -219,7 +219,7 @@ def _copies(profile: Profile, baseline: Baseline) -> list[Effect]:
     else:
         null, rows = baseline.calibration, profile.sample.payload
         near = (
-            Repeats.of_pairs(close_pairs(rows, null.pair_radius), len(rows), contents),
+            Repeats.of_pairs(close_rows(rows, null.pair_radius), len(rows), contents),
             Repeats.of_pairs(null.pairs, null.paired_rows, healthy_contents),
         )
     return [_copied("copies", whole), _copied("near_copies", copies(*near))]

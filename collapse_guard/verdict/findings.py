@@ -49,7 +49,7 @@ FAR_FLOORS: dict[Family, float] = {
 }
 """Losses that one view alone must see of a batch that is far."""
 
-FOREIGN_FLOORS: dict[Family, float] = {**FAR_FLOORS, "effective_sample": 0.75, "diversity": 0.75, "lexical": 0.15}
+FOREIGN_FLOORS: dict[Family, float] = {**FAR_FLOORS, "effective_sample": 0.75, "diversity": 0.75, "lexical": 0.12}
 """Losses that must be seen of a batch that is foreign: one body of human text may be far narrower than another by nature."""
 
 GEOMETRY: frozenset[Family] = frozenset({"tail", "diversity", "spread"})
@@ -128,7 +128,9 @@ def row_sum_ratio(profile: Profile, baseline: Baseline, statistic: str, alpha: f
 def _judge(measured: list[Effect], baseline: Baseline, policy: Policy, *, far: bool, foreign: bool) -> tuple[Finding, ...]:
     p_values = baseline.calibration.family_wise(np.array([effect.z for effect in measured]))
     plain = [_finding(effect, float(p_value), policy) for effect, p_value in zip(measured, p_values, strict=True)]
-    return tuple(_judged_far(plain, policy, text=baseline.kind == "text", foreign=foreign) if far else plain)
+    return tuple(
+        _judged_far(plain, policy, text=baseline.kind == "text", named=_named(baseline), foreign=foreign) if far else plain
+    )
 
 
 def _finding(effect: Effect, p_value: float, policy: Policy) -> Finding:
@@ -142,20 +144,29 @@ def _finding(effect: Effect, p_value: float, policy: Policy) -> Finding:
     )  # fmt: skip
 
 
-def _judged_far(plain: list[Finding], policy: Policy, *, text: bool, foreign: bool) -> list[Finding]:
-    """Widen the floors, unless two gold-free views of a batch agree that is not foreign; of one that is, the anchored only inform."""
+def _judged_far(plain: list[Finding], policy: Policy, *, text: bool, named: bool, foreign: bool) -> list[Finding]:
+    """Widen the floors, unless two gold-free views of a batch agree that is not foreign; of one that is, the anchored only inform.
+
+    Where modes are ``named``, those that vanish move the batch by themselves, and their plain floor holds.
+    """
     views = {_view(finding, text=text) for finding in plain if finding.failed and finding.statistic not in ANCHORED}
     agreed, wide = len(views) > 1 and not foreign, FOREIGN_FLOORS if foreign else FAR_FLOORS
     judged = []
     for finding in plain:
         family: Family = finding.family  # type: ignore[assignment]  # drift is not among them
-        floor = policy.floors[family] if agreed else max(wide[family], policy.floors[family])
+        plain_floor = agreed or (named and family == "modes" and not foreign)
+        floor = policy.floors[family] if plain_floor else max(wide[family], policy.floors[family])
         if finding.statistic in (STYLED if foreign else CROWDED):
             judged.append(replace(finding, floor=None, failed=False, late=False))
         else:
             failed = bool(finding.failed and finding.least_lost > floor)
             judged.append(replace(finding, floor=floor, failed=failed, late=finding.late and failed))
     return judged
+
+
+def _named(baseline: Baseline) -> bool:
+    """Say whether a mode is more than a place in a model of texts, where texts of another length stand elsewhere."""
+    return baseline.kind != "text" or len(baseline.frame.label_weights) > 0
 
 
 def _view(finding: Finding, *, text: bool) -> str:

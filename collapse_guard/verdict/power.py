@@ -24,6 +24,8 @@ LOSSES = (0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10, 0.15, 0.20, 0.3
 
 _MARGIN = TWO_SIDED_95 + float(norm.ppf(POWER))
 _SIMULATED = 10
+_GRAINS = 2
+"""Modes are looked at by cells and by groups of cells."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Sight:
     tail : share of all rows missing from gold's rarest regions
     modes : share of gold's mass in modes that vanished
     spread : share of the total variance, or of that within modes
-    copies : share of rows that repeat another, whole or but for one word
+    copies : share of rows that repeat another
     """
 
     rows: int
@@ -126,11 +128,11 @@ def _sees_modes(loss: float, rows: int, baseline: Baseline, policy: Policy, leve
     seen = 0
     for _ in range(_SIMULATED):
         order = rng.permutation(len(mass))
-        gone = order[: int(np.searchsorted(np.cumsum(mass[order]), loss)) + 1]
+        cumulated = np.cumsum(mass[order])
+        last = int(np.searchsorted(cumulated, loss))
         left = mass.copy()
-        left[gone] = 0
-        if not left.sum():
-            return True
+        left[order[:last]] = 0
+        left[order[last]] = cumulated[last] - loss  # thinned, not gone, so that just so much is lost
         found = mode_loss(rng.multinomial(baseline.healthy.rows, mass), rng.multinomial(rows, left / left.sum()))
-        seen += found.p_value < level and found.lost - TWO_SIDED_95 * found.standard_error > policy.floors["modes"]
+        seen += _GRAINS * found.p_value < level and found.lost - TWO_SIDED_95 * found.standard_error > policy.floors["modes"]
     return seen >= POWER * _SIMULATED

@@ -87,8 +87,13 @@ def _happened(verdict: Verdict) -> str:
         )
     width = max(map(len, MEANINGS.values()))
     lines.append(f"  {'':{width + 2}}{'batch':>9}{'healthy':>9}{'ratio':>7}  95 % interval")
-    lines += [_row(finding, width) for finding in verdict.findings]
+    lines += [_row(finding, width) for finding in verdict.findings if _spoke(finding)]
     return "\n".join(lines)
+
+
+def _spoke(finding: Finding) -> bool:
+    """Say whether a statistic had anything to measure: vectors have no words."""
+    return finding.family == "drift" or math.isfinite(finding.least_lost)
 
 
 def _row(finding: Finding, width: int) -> str:
@@ -132,9 +137,15 @@ def _mode(change: ModeChange) -> str:
 
 
 def _counted(change: ModeChange) -> str:
-    words = ", ".join(change.keywords)
-    name = f"mode {change.mode}" if change.mode.isdecimal() else change.mode
-    return f"  {words or name}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"
+    name = _clip(_named(change))
+    return f"  {name}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"
+
+
+def _named(change: ModeChange) -> str:
+    """Name a mode by gold's label, or by its words where its name is but a number."""
+    if not change.mode.isdecimal():
+        return change.mode
+    return ", ".join(change.keywords) or f"mode {change.mode}"
 
 
 def _next(verdict: Verdict) -> str:

@@ -91,7 +91,7 @@ class EffectiveSample:
     """The batch is as varied as ``rows`` healthy rows: ``fraction`` of its own, with a 95 % interval.
 
     A batch larger than the calibration part is compared at that part's size, and ``rows`` is then out of so many.
-    ``refit_rows`` is M_eff: a single re-fit on so many rows would leave as little (infinite where nothing is lost).
+    ``refit_rows`` is M_eff: k re-fits on k times so many rows each would leave as little (infinite where nothing is lost).
     """
 
     fraction: float
@@ -259,7 +259,7 @@ def _decided(
         vanished_modes=_vanished(found, baseline) if families else (),
         overgrown_modes=_overgrown(found, baseline),
         repeated=_repeated(profile, baseline),
-        effective_sample=_effective_sample(found.effective, found.compared_rows),
+        effective_sample=_effective_sample(found.effective, found.compared_rows) if math.isfinite(found.effective[2]) else None,
         equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
         severity=_severity(found.findings),
         **common,

@@ -246,3 +246,13 @@ def test_equal_data_and_no_data_lose_nothing() -> None:
     assert mode_loss(gold, gold * 0).p_value == 1
     assert mode_loss(gold, gold).p_value > 0.5
     assert mode_loss(gold * 0, gold).lost == 0
+
+
+def test_a_heavy_mode_that_all_but_vanished_is_named() -> None:
+    """Counts so large that a binomial probability has no digits left lose nothing."""
+    for scale in (100, 1_000, 25_000):
+        gold, batch = np.full(10, 4 * scale), np.array([scale // 5, *[8 * scale] * 9])
+        found = mode_loss(gold, batch)
+        assert found.named.tolist() == [0]
+        assert found.lost == pytest.approx(0.097, abs=0.01)
+        assert found.p_value < 1e-6

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 from scipy.stats import binom
 
 from collapse_guard.contents import FEWEST_LINKED_WORDS, link_keys, text_keys
 from collapse_guard.sketches import links as links_module
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.links import Links
-from collapse_guard.statistics.repetition import NATURAL_PAIRS, Repeats, close_pairs, copies, natural_radius
+from collapse_guard.statistics.repetition import NATURAL_PAIRS, Repeats, close_rows, copies, natural_radius
 from collapse_guard.vectors import Counts, Floats, Vectors
 from tests.synthetic import curve_of, gaussian_mixture, zipf
 
@@ -135,13 +135,29 @@ def test_links_of_which_some_are_kept_tell_the_same(monkeypatch: pytest.MonkeyPa
     assert some.copies(some.rows) == pytest.approx(whole.copies(whole.rows), abs=5 * some.noise * some.rows)
 
 
-def test_close_pairs_are_those_of_all_distances() -> None:
-    """Scipy's ``pdist`` finds as many, also over several strips of rows."""
+def test_close_rows_are_those_of_all_distances() -> None:
+    """By scipy's ``pdist`` as many have a later row within the radius, also over several strips of rows."""
     rows = gaussian_mixture(2500, np.random.default_rng(5), dimension=3)
-    apart = pdist(rows.astype(np.float64))
+    apart = np.triu(squareform(pdist(rows.astype(np.float64))) + 1e-12)
     for radius in (0.0, 0.05, 0.5, 20):
-        assert close_pairs(rows, radius) == (apart <= radius).sum()
-    assert close_pairs(rows[:1], 1.0) == close_pairs(rows[:0], 1.0) == 0
+        assert close_rows(rows, radius) == ((apart > 0) & (apart <= radius + 1e-12) & ~np.eye(2500, dtype=bool)).any(axis=1).sum()
+    assert close_rows(rows[:1], 1.0) == close_rows(rows[:0], 1.0) == 0
+
+
+def test_a_close_group_counts_each_row_but_one() -> None:
+    """Of twenty rows that are almost one, nineteen are copies, not each of their pairs."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((100, 8)).astype(np.float32)
+    rows[:20] = rows[0] + 1e-4 * rng.standard_normal((20, 8)).astype(np.float32)
+    assert close_rows(rows, 0.01) == 19
+
+
+def test_a_template_of_the_whole_batch_is_seen_at_any_size() -> None:
+    """A link that more contents share than are kept still counts as many as are kept."""
+    for rows in (500, 20_000):
+        texts = [f"order {number} was shipped today" for number in range(rows)]
+        links = Links.of(*link_keys(texts))
+        assert Repeats.of_links(links, rows).copies(rows) >= min(rows, links_module.MOST_SHARING) - 1
 
 
 def test_the_natural_radius_reaches_the_neighbour_of_few_healthy_rows() -> None:
@@ -152,7 +168,7 @@ def test_the_natural_radius_reaches_the_neighbour_of_few_healthy_rows() -> None:
     apart = np.array([np.partition(np.linalg.norm(rows - row, axis=1), 1)[1] for row in rows])
     assert (apart <= radius * (1 + 1e-5)).mean() == pytest.approx(NATURAL_PAIRS, abs=2 / 2500)
     assert radius == pytest.approx(np.quantile(apart, NATURAL_PAIRS), rel=1e-4)
-    natural, unseen = close_pairs(rows, radius), close_pairs(gaussian_mixture(2500, rng, dimension=6), radius)
+    natural, unseen = close_rows(rows, radius), close_rows(gaussian_mixture(2500, rng, dimension=6), radius)
     assert unseen == pytest.approx(natural, abs=5 * np.sqrt(2 * natural + 1))
 
 
@@ -189,7 +205,7 @@ def test_vectors_that_are_close_by_nature_give_no_alarm_beyond_the_rate(rows: in
 
 
 def pairs_of(rows: Vectors, radius: float) -> Repeats:
-    return Repeats.of_pairs(close_pairs(rows, radius), len(rows), len(rows))
+    return Repeats.of_pairs(close_rows(rows, radius), len(rows), len(rows))
 
 
 def test_more_near_copies_have_a_smaller_p_value() -> None:
