@@ -167,6 +167,19 @@ def _rate(counted: list[Counted]) -> str:
     return f"{_share(counted):.1%} | {low:.1%} to {high:.1%}"
 
 
+def summary(results: list[Result]) -> list[dict[str, object]]:
+    """Return a record of each case on each body of data."""
+    groups: dict[tuple[str, str, str], list[Counted]] = defaultdict(list)
+    for each in (counted for result in results for counted in result.counted):
+        groups[each.case, each.data, each.embedder].append(each)
+    records: list[dict[str, object]] = []
+    for (case, data, embedder), counted in sorted(groups.items()):
+        events, batches = _sums(counted)
+        low, high = rate(events, batches)
+        records.append(asdict(Counted(case, data, embedder, events, batches)) | {"low": round(low, 4), "high": round(high, 4)})
+    return records
+
+
 def _naming(results: list[Result]) -> str:
     total: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for result in results:
@@ -225,7 +238,7 @@ def main(embedders: tuple[str, ...], splits: int, workers: int, output: Path) ->
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         results = list(tqdm(pool.map(work, todo), desc="judging", unit="split", total=len(todo), disable=None))
     output.write_text(table(results, splits), encoding="utf-8")
-    output.with_suffix(".json").write_text(json.dumps([asdict(result) for result in results], indent=1), encoding="utf-8")
+    output.with_suffix(".json").write_text(json.dumps(summary(results), indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
