@@ -66,7 +66,7 @@ def chunks(
         batches = frame_batches(source, wanted)
     for batch in batches:
         found = kind or _kind(batch, columns)
-        values = _numbers(batch, columns) if found == "numeric" else _values(batch.column(0), columns[0], found)
+        values = _numbers(batch, columns) if found == "numeric" else _values(batch, columns, found)
         yield replace(values, beside=_labels(batch, columns, beside, found)) if beside else values
 
 
@@ -106,7 +106,8 @@ def _kind(batch: pa.RecordBatch, columns: Sequence[str]) -> Kind:
     raise InvalidInputError(msg)
 
 
-def _values(array: pa.Array, column: str, kind: Kind) -> Chunk:
+def _values(batch: pa.RecordBatch, columns: Sequence[str], kind: Kind) -> Chunk:
+    array, column = batch.column(0), columns[0]
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if not pa.types.is_null(array.type) and not (_is_list(array.type) if kind == "vectors" else _is_text(array.type)):
@@ -114,9 +115,7 @@ def _values(array: pa.Array, column: str, kind: Kind) -> Chunk:
         raise InvalidInputError(msg)
     if kind == "text" and not pa.types.is_null(array.type):
         array = _as_strings(array)
-    present = array.drop_null()
-    if kind == "text" and len(present):
-        present = present.filter(pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(present)), 0))
+    present = array.filter(_present(batch, columns, kind))
     if kind == "text" and _all_numbers(present.slice(0, _LOOKED_AT).to_pylist()):
         msg = f"expected texts in column {column!r}, got numbers. Name a text column, or several numeric columns."
         raise InvalidInputError(msg)
@@ -150,9 +149,7 @@ def _numbers(batch: pa.RecordBatch, columns: Sequence[str]) -> Chunk:
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
             msg = f"expected numbers in column {column!r}, got {kind}. Name numeric columns only."
             raise InvalidInputError(msg)
-    present = batch
-    for column in columns:
-        present = present.filter(pc.is_valid(present.column(column)))
+    present = batch.filter(_present(batch, columns, "numeric"))
     matrix = [present.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False) for column in columns]
     return Chunk("numeric", np.stack(matrix, axis=1), len(batch) - len(present))
 
