@@ -7,20 +7,23 @@ drawn at check time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
 
+from collapse_guard.clustering import NONE, Clustering, learn_clustering
 from collapse_guard.contents import phrase_keys
 from collapse_guard.frame import Frame, Located
 from collapse_guard.profile import Profile, type_keys
 from collapse_guard.sketches.distinct import sampled_rows, types
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, energy_distance, frechet_distance, null_moments
+from collapse_guard.statistics.groups import Clumps, DesignEffects, as_normal
 from collapse_guard.statistics.lexical import compression_ratios
 from collapse_guard.statistics.repetition import close_rows, natural_radius
-from collapse_guard.statistics.richness import Rarefaction, richness_variance
+from collapse_guard.statistics.richness import Rarefaction, richness_variance, types_owed
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK, RECALLED, TAIL_SHARE, block_radii, blocks_of, neighbour_tail, recall
 from collapse_guard.vectors import Counts, Floats, Keys, Vectors
@@ -52,9 +55,11 @@ class BlockNull:
         # Blocks of one whole scatter less than independent ones, by the share of it that each takes.
         return cls(float(values.mean()), float(values.std(ddof=1)) / (1 - 1 / max(blocks, 2)) ** 0.5, blocks)
 
-    def standard_error(self, blocks: int) -> float:
+    def standard_error(self, blocks: int, effects: DesignEffects = (1.0, 1.0)) -> float:
         """Return the standard deviation of a healthy mean over ``blocks``, less the mean here."""
-        return float(self.deviation * (1 / blocks + 1 / self.blocks) ** 0.5) if blocks and self.blocks else np.inf
+        if not (blocks and self.blocks):
+            return np.inf
+        return float(self.deviation * (effects[0] / blocks + effects[1] / self.blocks) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Calibration:
     pair_radius, pairs, paired_rows : how near near copies of vectors lie, and how many such pairs so many healthy rows have
     drift_null : ``(3,)``, see :func:`collapse_guard.statistics.drift.mmd`
     frechet, energy : distances between healthy samples
+    clustering : how alike rows of one group are
     """
 
     values: Floats
@@ -94,20 +100,25 @@ class Calibration:
     drift_null: Floats
     frechet: DistanceNull
     energy: DistanceNull
+    clustering: Clustering
 
     def expected(self, rows: int) -> Floats:
         """Return ``(s,)`` what healthy data of ``rows`` rows scores."""
         split = rows <= self.bias_sizes[0]
         return np.asarray(self.values + (self._at(rows, self.biases) if split else self._by_inverse(rows)))
 
-    def standard_errors(self, rows: int, healthy_rows: int) -> Floats:
+    def standard_errors(self, batch: Clumps, healthy: Clumps) -> Floats:
         """Return ``(s,)`` standard deviations of batch minus healthy value under no change.
 
         Beyond the calibration part the bias is extrapolated, and believed no more than to its own size: where rows are few for
         the dimension, it does not follow 1/n, and the statistic must not speak.
         """
-        extrapolated = self._by_inverse(rows) if rows > healthy_rows else np.zeros(len(self.values))
-        sampling = self.deviations**2 * (self._at(rows, self.inflations) ** 2 / rows + 1 / healthy_rows)
+        rows = int(batch.rows)
+        extrapolated = self._by_inverse(rows) if rows > healthy.rows else np.zeros(len(self.values))
+        own, usual = (
+            np.array([part.design_effect(each) / part.rows for each in self.clustering.row_sums]) for part in (batch, healthy)
+        )
+        sampling = self.deviations**2 * (self._at(rows, self.inflations) ** 2 * own + usual)
         return np.asarray(np.sqrt(sampling + extrapolated**2))
 
     def _by_inverse(self, rows: int) -> Floats:
@@ -124,6 +135,7 @@ class Calibration:
         Single-step max-T (Westfall & Young 1993): the chance that the smallest of m healthy z lies below, the first s of
         them correlated as their influences are, the others independent, which is conservative.
         """
+        z = as_normal(z, self.clustering.groups) if np.isfinite(self.clustering.groups) else z
         others = len(z) - len(self.values)
         within = np.maximum(z, self.smallest_z[0])
         together = 1 - (1 - np.interp(within, self.smallest_z, SMALLEST_SHARES)) * norm.sf(within) ** others
@@ -132,9 +144,15 @@ class Calibration:
 
 
 def calibrate(
-    frame: Frame, located: Located, texts: list[str] | None, profile: Profile, *, rng: np.random.Generator
+    frame: Frame,
+    located: Located,
+    texts: list[str] | None,
+    profile: Profile,
+    *,
+    groups: Sequence[str] = (),
+    rng: np.random.Generator,
 ) -> Calibration:
-    """Build the null from the located rows of the calibration part and their ``profile``."""
+    """Build the null from the located rows of the calibration part, their ``profile`` and, if any, the names of their groups."""
     values = _values(profile)
     influences = np.stack([statistic.influence(profile, located) for statistic in ROW_SUMS], axis=1)
     deviations = np.maximum(influences.std(axis=0), np.finfo(float).tiny)
@@ -162,6 +180,7 @@ def calibrate(
         drift_null=null_moments(frame.features(located.vectors).astype(np.float64)),
         frechet=frechet,
         energy=energy,
+        clustering=learn_clustering(frame, located, texts, profile, groups, pair_radius) if groups else NONE,
     )
 
 
@@ -250,16 +269,11 @@ def _type_dispersion(keys: Keys, lengths: Counts) -> float:
     r"""Compare the variance of the richness, types drawn row by row, with that of types drawn one by one.
 
     Words of one row come together, and so do rare words of one topic. The row-wise variance, at half of all draws, is the
-    delete-one-row jackknife (Efron & Stein 1981, doi:10.1214/aos/1176345462), in closed form to first order: without row i, of
-    :math:`L_i` types, S falls by :math:`\sum_w r (1 - r)^{c_w - 1} - L_i r S'(r) / N`. It errs upwards, most where types are
-    equally frequent. Where each row is one type, the draws are independent as they are.
+    delete-one-row jackknife (Efron & Stein 1981, doi:10.1214/aos/1176345462), in closed form. It errs upwards, most where types
+    are equally frequent. Where each row is one type, the draws are independent as they are.
     """
     if (lengths <= 1).all():
         return 1.0
-    curve, half = Rarefaction.of(types(keys)), len(keys) / 2
-    _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    rows = np.repeat(np.arange(len(lengths)), lengths)
-    own = np.bincount(rows, weights=0.5 ** counts[which].astype(np.float64), minlength=len(lengths))
-    change = own - lengths * curve.discovery(half) / 2
-    row_wise = float(((change - change.mean()) ** 2).sum())
-    return max(row_wise / max(richness_variance(curve, half, len(keys)), np.finfo(float).tiny), 1.0)
+    row_wise = float((types_owed(keys, lengths) ** 2).sum())
+    curve = Rarefaction.of(types(keys))
+    return max(row_wise / max(richness_variance(curve, len(keys) / 2, len(keys)), np.finfo(float).tiny), 1.0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
 from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind, chunks
+from collapse_guard.engines.spark import is_spark, reduced
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.profile import Profile, empty_profile
 from collapse_guard.progress import progress
@@ -40,6 +42,7 @@ def freeze(
     *,
     store: str | Path | None = None,
     embedder: str | None = None,
+    group_column: str | None = None,
     mode_column: str | None = None,
     seed: int = 0,
     exemplars: bool = True,
@@ -58,6 +61,8 @@ def freeze(
     store : folder of baselines; ``COLLAPSE_GUARD_STORE``, or ``./gold``, if left out
     embedder : for texts ``"static"`` (default), ``"minilm"``, or a sentence-transformers model's name or folder; else
         ``"vectors"`` or ``"numeric"``; by column type if left out
+    group_column : a column that says which rows come together (day, source, document): rows of one group are alike, so that many of
+        them say less than as many of their own; a batch must have the column too
     mode_column : a column of labels or topics; a batch is then counted by them, without having any, and lost modes are named so
     seed : of the split, the cells and the random directions
     exemplars : whether gold rows may be kept in the baseline and shown in verdicts
@@ -65,7 +70,7 @@ def freeze(
     Raises
     ------
     InsufficientDataError
-        Fewer than 1,000 gold rows.
+        Fewer than 1,000 gold rows, or too few groups.
     InvalidInputError
         Rows that cannot be read or measured.
 
@@ -82,7 +87,7 @@ def freeze(
         msg = f"expected a seed of 0 or more, got {seed}. Choose another."
         raise InvalidInputError(msg)
     columns = _columns(column)
-    rows = _read(gold, columns, _asked_kind(embedder), mode_column)
+    rows = _read(gold, columns, _asked_kind(embedder), [name for name in (mode_column, group_column) if name])
     if len(rows.values) < FEWEST_GOLD_ROWS:
         msg = (
             f"expected at least {FEWEST_GOLD_ROWS:,} gold rows with a value in {', '.join(map(repr, columns))}, got "
@@ -103,7 +108,9 @@ def freeze(
         columns=columns,
         kind=rows.kind,
         embedder=chosen,
-        labels=rows.labels,
+        labels=rows.beside.get(mode_column or "", ()),
+        groups=rows.beside.get(group_column or "", ()),
+        group_column=group_column,
         nulls=rows.nulls,
         seed=seed,
         exemplars=exemplars,
@@ -117,6 +124,7 @@ def check(
     *,
     store: str | Path | None = None,
     column: str | Sequence[str] | None = None,
+    group_column: str | None = None,
     fail_on: str = "early",
     alpha: float = ALPHA,
     floors: Mapping[str, float] | None = None,
@@ -129,7 +137,7 @@ def check(
     ----------
     batch : as ``gold`` of :func:`freeze`
     baseline : a Baseline, or ``"name"`` or ``"name@digest"`` with ``store``
-    column : if it is called otherwise than in gold
+    column, group_column : if they are called otherwise than in gold
     fail_on : mildest phase that closes the gate: ``early``, ``mid``, ``late`` or ``never``
     alpha : family-wise level of the narrowing statistics
     floors : losses that matter, by family
@@ -159,12 +167,18 @@ def check(
         msg = f"expected a Baseline, or its name, got {type(baseline).__name__}. Freeze one, or name one with `store`."
         raise InvalidInputError(msg)
     started = time.perf_counter()
-    measured = profile(batch, baseline, column=column)
+    measured = profile(batch, baseline, column=column, group_column=group_column)
     seconds = {"profile": time.perf_counter() - started}
     return judge(measured, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
 
 
-def profile(batch: Any, baseline: Baseline, *, column: str | Sequence[str] | None = None) -> Profile:  # noqa: ANN401
+def profile(
+    batch: Any,  # noqa: ANN401 - a path, any data frame, or a stream of Arrow batches
+    baseline: Baseline,
+    *,
+    column: str | Sequence[str] | None = None,
+    group_column: str | None = None,
+) -> Profile:
     """Reduce ``batch`` to its sketches in the baseline's frame; see :func:`check`.
 
     Raises
@@ -173,15 +187,7 @@ def profile(batch: Any, baseline: Baseline, *, column: str | Sequence[str] | Non
         No row with a value.
     """
     columns = _columns(column) if column else baseline.columns
-    total = empty_profile(baseline.frame)
-    embedder = baseline.embedder
-    embedder = DistinctEmbedder(embedder) if baseline.kind == "text" else embedder
-    kind: Kind = baseline.kind  # type: ignore[assignment]  # stored as written
-    with progress(None, "measuring", "row") as bar:
-        for chunk in chunks(batch, columns, kind=kind):
-            vectors, truncated = _encode(embedder, chunk.values, bar)
-            texts = chunk.values if kind == "text" else None
-            total = total + Profile.of(baseline.frame, vectors, texts, nulls=chunk.nulls, truncated=truncated)
+    total = measure(batch, baseline, columns=columns, group_column=group_column)
     if not total.rows:
         msg = (
             f"expected rows with a value in {', '.join(map(repr, columns))}, got {total.nulls:,} rows, all empty. "
@@ -191,22 +197,56 @@ def profile(batch: Any, baseline: Baseline, *, column: str | Sequence[str] | Non
     return total
 
 
+def measure(batch: Any, baseline: Baseline, *, columns: Sequence[str], group_column: str | None = None) -> Profile:  # noqa: ANN401
+    """Reduce one part of a batch, which may have no rows; the profiles of the parts add up to that of the whole."""
+    if is_spark(batch):
+        return _measure_by_spark(batch, baseline, columns, group_column)
+    total = empty_profile(baseline.frame)
+    kind: Kind = baseline.kind  # type: ignore[assignment]  # stored as written
+    embedder = DistinctEmbedder(baseline.embedder) if kind == "text" else baseline.embedder
+    beside = _groups_beside(baseline, group_column)
+    with progress(None, "measuring", "row") as bar:
+        for chunk in chunks(batch, columns, kind=kind, beside=beside):
+            vectors, truncated = _encode(embedder, chunk.values, bar)
+            texts = chunk.values if kind == "text" else None
+            groups = next(iter(chunk.beside.values()), ())
+            total = total + Profile.of(baseline.frame, vectors, texts, groups=groups, nulls=chunk.nulls, truncated=truncated)
+    return total
+
+
+def _measure_by_spark(batch: Any, baseline: Baseline, columns: Sequence[str], group_column: str | None) -> Profile:  # noqa: ANN401
+    """Reduce each part where it lies, and add up the profiles here."""
+    travelling = replace(baseline, frame=replace(baseline.frame))  # without what was made from it: an index does not pickle
+    wanted = list(dict.fromkeys([*columns, *_groups_beside(baseline, group_column)]))
+    part = partial(measure, baseline=travelling, columns=columns, group_column=group_column)
+    return sum(map(Profile.from_arrays, reduced(batch, wanted, part)), empty_profile(baseline.frame))
+
+
+def _groups_beside(baseline: Baseline, group_column: str | None) -> tuple[str, ...]:
+    if not baseline.group_column:
+        if group_column:
+            msg = f"expected a baseline with groups, got one without, and the group column {group_column!r}. Freeze gold with `group_column`."
+            raise InvalidInputError(msg)
+        return ()
+    return (group_column or baseline.group_column,)
+
+
 @dataclass(frozen=True)
 class _Rows:
     kind: Kind
     values: Any
     nulls: int
-    labels: tuple[str, ...]
+    beside: Mapping[str, tuple[str, ...]]
 
 
-def _read(gold: Any, columns: tuple[str, ...], kind: Kind | None, mode_column: str | None) -> _Rows:  # noqa: ANN401 - any source
-    parts = list(chunks(gold, columns, kind=kind, beside=mode_column))
+def _read(gold: Any, columns: tuple[str, ...], kind: Kind | None, wanted: Sequence[str]) -> _Rows:  # noqa: ANN401 - any source
+    parts = list(chunks(gold, columns, kind=kind, beside=wanted))
     filled = [part for part in parts if len(part.values)]
     nulls = sum(part.nulls for part in parts)
-    labels = tuple(label for part in parts for label in part.beside)
+    beside = {name: tuple(label for part in parts for label in part.beside[name]) for name in wanted}
     if filled and all(isinstance(part.values, np.ndarray) for part in filled):
-        return _Rows(filled[0].kind, np.concatenate([part.values for part in filled]), nulls, labels)
-    return _Rows(filled[0].kind if filled else "text", [value for part in filled for value in part.values], nulls, labels)
+        return _Rows(filled[0].kind, np.concatenate([part.values for part in filled]), nulls, beside)
+    return _Rows(filled[0].kind if filled else "text", [value for part in filled for value in part.values], nulls, beside)
 
 
 def _encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> tuple[Vectors, int]:

@@ -35,6 +35,7 @@ class Profile:
     frame : digest of the frame that it was measured in
     nulls, truncated : values that were null, and that were longer than the model reads
     content_sum : sum of the content keys modulo 2**64, the same for the same rows in any order
+    groups : which rows come together, where gold was frozen so
     """
 
     frame: str
@@ -50,6 +51,7 @@ class Profile:
     types: BottomK
     phrases: BottomK
     links: Links
+    groups: BottomK
 
     @property
     def rows(self) -> int:
@@ -58,14 +60,28 @@ class Profile:
 
     @classmethod
     def of(
-        cls, frame: Frame, vectors: Vectors, texts: Sequence[str] | None = None, *, nulls: int = 0, truncated: int = 0
+        cls,
+        frame: Frame,
+        vectors: Vectors,
+        texts: Sequence[str] | None = None,
+        *,
+        groups: Sequence[str] = (),
+        nulls: int = 0,
+        truncated: int = 0,
     ) -> Profile:
-        """Reduce one chunk: ``(n, d)`` vectors and, where the column is text, the n texts."""
-        return cls.of_located(frame, frame.locate(vectors), texts, nulls=nulls, truncated=truncated)
+        """Reduce one chunk: ``(n, d)`` vectors and, where there are any, the n texts and the n names of their groups."""
+        return cls.of_located(frame, frame.locate(vectors), texts, groups=groups, nulls=nulls, truncated=truncated)
 
     @classmethod
     def of_located(
-        cls, frame: Frame, located: Located, texts: Sequence[str] | None, *, nulls: int = 0, truncated: int = 0
+        cls,
+        frame: Frame,
+        located: Located,
+        texts: Sequence[str] | None,
+        *,
+        groups: Sequence[str] = (),
+        nulls: int = 0,
+        truncated: int = 0,
     ) -> Profile:
         """Reduce one chunk that is located already."""
         vectors = located.vectors
@@ -84,6 +100,7 @@ class Profile:
             types=types(type_keys(frame, vectors, texts)[0]),
             phrases=types(phrase_keys(texts or [])[0]),
             links=Links.of(*link_keys(texts or [])),
+            groups=types(text_keys(groups)),
         )
 
     def __add__(self, other: Profile) -> Profile:

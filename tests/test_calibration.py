@@ -17,6 +17,7 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.calibration import SMALLEST_SHARES, Calibration, calibrate
 from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
+from collapse_guard.statistics.groups import Clumps
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import TAIL_SHARE
 from collapse_guard.vectors import Floats
@@ -88,9 +89,14 @@ def scores(baselines: list[Baseline]) -> dict[int, Scores]:
     return found
 
 
+def alone(rows: int) -> Clumps:
+    """Return rows that come by themselves."""
+    return Clumps(rows, 1 / rows)
+
+
 def row_sum_z(batch: Profile, calibration: Calibration) -> Floats:
     values = np.array([statistic.value(batch) for statistic in ROW_SUMS])
-    return np.asarray((values - calibration.expected(batch.rows)) / calibration.standard_errors(batch.rows, HALF))
+    return np.asarray((values - calibration.expected(batch.rows)) / calibration.standard_errors(alone(batch.rows), alone(HALF)))
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -130,7 +136,7 @@ def test_data_as_large_as_the_calibration_part_is_expected_to_score_the_same(nul
 def test_the_expected_value_has_no_step_where_extrapolation_begins(null: Calibration) -> None:
     """From below |C|/2 to above, one more row moves an expected value by less than a fiftieth of its error."""
     half = HALF // 2
-    errors = null.standard_errors(half, HALF)
+    errors = null.standard_errors(alone(half), alone(HALF))
     for rows in (half - 1, half, half + 1):
         assert (np.abs(null.expected(rows + 1) - null.expected(rows)) < 0.02 * errors).all()
     assert (np.abs(null.expected(half) - null.values) > 0.1 * errors).any(), "where there is no bias, there is nothing to see"
@@ -144,10 +150,12 @@ def test_few_rows_are_expected_to_show_fewer_directions(null: Calibration) -> No
 
 def test_errors_fall_with_rows_to_that_of_the_calibration_part(null: Calibration) -> None:
     """The error of a difference falls as the batch grows to the healthy part's size, and beyond it holds what is extrapolated."""
-    errors = np.array([null.standard_errors(rows, HALF) for rows in (100, 300, HALF)])
+    errors = np.array([null.standard_errors(alone(rows), alone(HALF)) for rows in (100, 300, HALF)])
     assert (np.diff(errors, axis=0) < 0).all()
     believed = null.expected(10**9) - null.values
-    np.testing.assert_allclose(null.standard_errors(10**9, HALF) ** 2, null.deviations**2 / HALF + believed**2, rtol=1e-3)
+    np.testing.assert_allclose(
+        null.standard_errors(alone(10**9), alone(HALF)) ** 2, null.deviations**2 / HALF + believed**2, rtol=1e-3
+    )
     assert (errors[0] ** 2 >= null.deviations**2 * (1 / 100 + 1 / HALF) * (1 - 1e-12)).all()
 
 

@@ -38,6 +38,7 @@ class Baseline:
     rare_words : keys of the words that are rare in the reference part
     modes : what each mode is about
     exemplars : whether rows may be shown in verdicts
+    group_column : the column that says which rows come together, if gold has one
     name, digest : where it stands in a store; empty until it is stored
     """
 
@@ -55,6 +56,7 @@ class Baseline:
     rare_words: Keys
     modes: tuple[Mode, ...]
     exemplars: bool
+    group_column: str | None = None
     name: str = ""
     digest: str = ""
 
@@ -77,6 +79,7 @@ class Baseline:
             "nulls": self.nulls,
             "seed": self.seed,
             "exemplars": self.exemplars,
+            "group_column": self.group_column,
             "embedder": dict(self.embedder_description),
             "modes": [asdict(mode) for mode in self.modes],
         }
@@ -108,6 +111,7 @@ class Baseline:
             rare_words=arrays["rare_words"],
             modes=tuple(Mode(mode["label"], tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
             exemplars=facts["exemplars"],
+            group_column=facts["group_column"],
             name=name,
             digest=digest,
         )

@@ -15,6 +15,7 @@ from collapse_guard.embedders.choice import store_embedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
+from collapse_guard.statistics.groups import halves
 from collapse_guard.vectors import Counts, Keys, Vectors
 
 RARE = 3
@@ -29,25 +30,32 @@ def build_baseline(
     kind: str,
     embedder: Embedder,
     labels: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    group_column: str | None = None,
     nulls: int = 0,
     seed: int = 0,
     exemplars: bool = True,
 ) -> Baseline:
-    """Build the baseline of ``(n, d)`` gold vectors and, where there are any, their n texts and n labels; nothing is stored.
+    """Build the baseline of ``(n, d)`` gold vectors and, where there are any, their n texts, labels and groups; nothing is stored.
 
-    Half of gold, the reference part, becomes the frame; the other, the calibration part, plays the healthy batch.
+    Half of gold, the reference part, becomes the frame; the other, the calibration part, plays the healthy batch. Rows of one
+    group never stand on both sides.
     """
     rng = np.random.default_rng(seed)
     order = _shuffled(vectors, texts, rng)
-    vectors, texts = vectors[order], None if texts is None else [texts[row] for row in order]
     half = len(vectors) // 2
+    if groups:
+        first = halves([groups[row] for row in order], rng)
+        order, half = np.concatenate([order[first], order[~first]]), int(first.sum())
+    vectors, texts = vectors[order], None if texts is None else [texts[row] for row in order]
+    healthy_groups = [groups[row] for row in order[half:]] if groups else ()
     model = learn_labels(vectors[:half], [labels[row] for row in order[:half]]) if labels else None
     linear = (model.weights, model.biases) if model else None
     frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear)
     located = frame.locate(vectors)
     healthy_rows = located.take(slice(half, None))
     healthy_texts = texts[half:] if texts else None
-    healthy = Profile.of_located(frame, healthy_rows, healthy_texts)
+    healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups)
     reference_keys = text_keys(texts[:half]) if texts else vector_keys(vectors[:half])
     description, arrays = store_embedder(embedder)
     return Baseline(
@@ -60,11 +68,12 @@ def build_baseline(
         embedder_arrays=arrays,
         frame=frame,
         healthy=healthy.without_contents(),
-        calibration=calibrate(frame, healthy_rows, healthy_texts, healthy, rng=rng),
+        calibration=calibrate(frame, healthy_rows, healthy_texts, healthy, groups=healthy_groups, rng=rng),
         reference_keys=np.unique(reference_keys),
         rare_words=_rare_words(texts[:half]) if texts else np.empty(0, dtype=np.uint64),
         modes=describe_modes(frame, located, texts, labels=model.names if model else (), exemplars=exemplars),
         exemplars=exemplars,
+        group_column=group_column,
     )
 
 

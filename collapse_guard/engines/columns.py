@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,13 +30,13 @@ class Chunk:
     kind : what the values are
     values : texts, or an ``(n, d)`` array, or lists of numbers
     nulls : rows that had no value; a text of blanks alone is none
-    beside : of each value, what the column beside it says; empty if none was asked for
+    beside : of each value, what the columns beside it say, by their names
     """
 
     kind: Kind
     values: Any
     nulls: int
-    beside: tuple[str, ...] = ()
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def chunks(
@@ -44,21 +44,21 @@ def chunks(
     columns: Sequence[str],
     *,
     kind: Kind | None = None,
-    beside: str | None = None,
+    beside: Sequence[str] = (),
 ) -> Iterator[Chunk]:
     """Yield the chunks of ``columns`` of a path or data frame.
 
     Parameters
     ----------
     kind : what the column must be; by its type if left out
-    beside : another column, of labels, to be read with the values
+    beside : other columns, of labels or groups, to be read with the values
 
     Raises
     ------
     InvalidInputError
         A source that cannot be read, a column of a type that cannot be embedded, or a value without a label.
     """
-    wanted = list(dict.fromkeys([*columns, *([beside] if beside else [])]))
+    wanted = list(dict.fromkeys([*columns, *beside]))
     if isinstance(source, str | Path):
         text = kind == "text" or (kind is None and len(columns) == 1)
         batches = file_batches(source, wanted, as_text=text)
@@ -67,15 +67,15 @@ def chunks(
     for batch in batches:
         found = kind or _kind(batch, columns)
         values = _numbers(batch, columns) if found == "numeric" else _values(batch, columns, found)
-        yield replace(values, beside=_labels(batch, columns, beside, found)) if beside else values
+        yield replace(values, beside={name: _labels(batch, columns, name, found) for name in beside})
 
 
-def _labels(batch: pa.RecordBatch, columns: Sequence[str], beside: str, kind: Kind) -> tuple[str, ...]:
+def _labels(batch: pa.RecordBatch, columns: Sequence[str], name: str, kind: Kind) -> tuple[str, ...]:
     present = _present(batch, columns, kind)
-    labels = batch.column(beside).filter(present).to_pylist()
+    labels = batch.column(name).filter(present).to_pylist()
     missing = sum(label is None for label in labels)
     if missing:
-        msg = f"expected a label in column {beside!r} of every row, got none in {missing:,} of {len(labels):,}. Fill or drop those rows."
+        msg = f"expected a label in column {name!r} of every row, got none in {missing:,} of {len(labels):,}. Fill or drop those rows."
         raise InvalidInputError(msg)
     return tuple(map(str, labels))
 

@@ -23,6 +23,9 @@ def frame_batches(source: Any, columns: Sequence[str]) -> Iterator[pa.RecordBatc
     if isinstance(source, ds.Dataset):
         require_columns(columns, source.schema.names)
         return iter(source.to_batches(columns=list(columns), batch_size=CHUNK))
+    if isinstance(source, pa.RecordBatchReader):  # a stream: never held whole
+        require_columns(columns, source.schema.names)
+        return (batch.select(list(columns)) for batch in source)
     table = _as_table(source)
     require_columns(columns, table.column_names)
     return iter(table.select(list(columns)).to_batches(max_chunksize=CHUNK))

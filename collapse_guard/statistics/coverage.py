@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, xlogy
 from scipy.stats import binom, gamma
 
+from collapse_guard.statistics.groups import DesignEffects
 from collapse_guard.vectors import Counts, Floats
 
 FALSE_DISCOVERIES = 0.05
@@ -58,7 +59,7 @@ class ModeLoss:
     chances: Floats
 
 
-def mode_loss(gold: Counts, batch: Counts) -> ModeLoss:
+def mode_loss(gold: Counts, batch: Counts, effects: DesignEffects = (1.0, 1.0)) -> ModeLoss:
     r"""Compare ``(m,)`` rows per mode of healthy data with those of the batch. Bad when ``lost`` rises. Speaks for EARLY.
 
     Given a mode's :math:`t_j = a_j + b_j` rows in both, :math:`b_j` is binomial with odds :math:`\rho_j n / N`. The distribution of
@@ -69,7 +70,8 @@ def mode_loss(gold: Counts, batch: Counts) -> ModeLoss:
 
     Modes are named in the order of their chance of not being thinned while the average of those chances, the rate of false
     discoveries (Efron 2008, doi:10.1214/07-STS236), is at most 5 %. Gold's place is looked at: data from elsewhere "loses" gold's
-    modes without being narrower.
+    modes without being narrower. Of rows that come together, both samples count as so many fewer as their design ``effects`` say
+    (Rao & Scott 1981, doi:10.1080/01621459.1981.10477633).
 
     Examples
     --------
@@ -78,7 +80,8 @@ def mode_loss(gold: Counts, batch: Counts) -> ModeLoss:
     (0.1, [0, 1])
     """
     gold_rows, rows = max(int(gold.sum()), 1), max(int(batch.sum()), 1)
-    posterior = _posterior(gold, batch)
+    gold_counted, counted = gold / effects[1], batch / effects[0]
+    posterior = _posterior(gold_counted, counted)
     thinned = RATIOS <= THINNED
     mass = gold / gold_rows
     missing = posterior[:, thinned] @ (1 - RATIOS[thinned])
@@ -88,8 +91,8 @@ def mode_loss(gold: Counts, batch: Counts) -> ModeLoss:
     expected = mass * rows
     return ModeLoss(
         lost=lost,
-        standard_error=float(mass**2 @ variance + lost * (1 / gold_rows + 1 / rows)) ** 0.5,
-        p_value=_p_value(gold, batch),
+        standard_error=float(mass**2 @ variance + lost * (effects[1] / gold_rows + effects[0] / rows)) ** 0.5,
+        p_value=_p_value(np.rint(gold_counted).astype(np.int64), np.rint(counted).astype(np.int64)),
         named=_named(chances, expected - batch),
         expected=np.asarray(expected, dtype=np.float64),
         observed=batch,
@@ -97,14 +100,14 @@ def mode_loss(gold: Counts, batch: Counts) -> ModeLoss:
     )
 
 
-def _posterior(gold: Counts, batch: Counts) -> Floats:
+def _posterior(gold: Floats, batch: Floats) -> Floats:
     """Return ``(m, r)`` chances of each mode's ratio; of no rows, that nothing was thinned."""
     if not batch.any():
         return np.tile((RATIOS == 1).astype(np.float64), (len(batch), 1))
-    odds = RATIOS * (max(int(batch.sum()), 1) / max(int(gold.sum()), 1))
+    odds = RATIOS * (max(float(batch.sum()), 1.0) / max(float(gold.sum()), 1.0))
     # Modes of equal counts are one case: the cost does not grow with their number.
     cases, which, times = np.unique(np.stack([gold, batch], axis=1), axis=0, return_inverse=True, return_counts=True)
-    evidence = binom.logpmf(cases[:, 1:], cases.sum(axis=1, keepdims=True), (odds / (1 + odds))[None, :])
+    evidence = xlogy(cases[:, 1:], odds) - cases.sum(axis=1, keepdims=True) * np.log1p(odds)
     # A factor of each case's own cancels, and none of them may vanish for want of digits.
     likelihood = np.exp(evidence - np.maximum(evidence.max(axis=1, keepdims=True), _LEAST_LOG))
     prior = np.full(len(RATIOS), 1 / len(RATIOS))

@@ -16,6 +16,7 @@ from scipy.stats import gamma
 
 from collapse_guard.sketches.features import Features
 from collapse_guard.sketches.moments import Moments
+from collapse_guard.statistics.groups import DesignEffects
 from collapse_guard.vectors import Floats, Vectors, squared_distances
 
 COMPARED = 1_000
@@ -38,14 +39,15 @@ class Mmd:
     p_value: float
 
 
-def mmd(batch: Features, healthy: Features, null: Floats) -> Mmd:
+def mmd(batch: Features, healthy: Features, null: Floats, effects: DesignEffects = (1.0, 1.0)) -> Mmd:
     r"""Compare the mean features of a batch with those of healthy data.
 
     Under no drift, :math:`MMD^2 / (1/n + 1/N)` is a sum of :math:`\lambda_j \chi^2_1` over the eigenvalues of the features'
     covariance; ``null`` holds the sums of their first three powers, and a gamma distribution with those three moments gives
-    the p-value (Hall 1983; Buckley & Eagleson 1988, doi:10.1111/j.1467-842X.1988.tb00471.x).
+    the p-value (Hall 1983; Buckley & Eagleson 1988, doi:10.1111/j.1467-842X.1988.tb00471.x). Rows that come together count as so
+    many fewer as their design ``effects`` say.
     """
-    size = 1 / max(batch.count, 1) + 1 / healthy.count
+    size = effects[0] / max(batch.count, 1) + effects[1] / healthy.count
     squared = float(((batch.mean - healthy.mean) ** 2).sum())
     first, second, third = null
     if first <= _CONSTANT:  # gold does not vary at all
@@ -82,11 +84,11 @@ class DistanceNull:
         relative = max(float(distances.std(ddof=1)) * rows / 2 / scale, _LEAST_SCATTER)
         return cls(scale, relative**-2)
 
-    def expected(self, rows: int, gold_rows: int) -> float:
+    def expected(self, rows: float, gold_rows: float) -> float:
         """Return the mean distance of so many healthy rows to so many of gold."""
         return self.scale * (1 / rows + 1 / gold_rows)
 
-    def p_value(self, distance: float, rows: int, gold_rows: int) -> float:
+    def p_value(self, distance: float, rows: float, gold_rows: float) -> float:
         """Return the chance of such a distance without drift."""
         return float(gamma.sf(distance / self.expected(rows, gold_rows) * self.shape, self.shape))
 

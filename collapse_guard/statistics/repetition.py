@@ -114,19 +114,20 @@ class Copies:
     standard_error: float
 
 
-def copies(batch: Repeats, healthy: Repeats) -> Copies:
+def copies(batch: Repeats, healthy: Repeats, effect: float = 1.0) -> Copies:
     r"""Compare the copies of a batch with those of healthy data. Bad when the share rises. Speaks for EARLY.
 
     The p-value is taken at m = the smaller of both sizes: of X copies in the batch and :math:`X_0` in healthy data, given their
     sum, X is binomial if copies are Poisson, with :math:`e = N/m` as much healthy data; both are divided by the dispersion
     :math:`\phi = Var(X)/E(X) \ge 1` of healthy data, because copies of one content come together. e is a lower bound (copies
     grow with :math:`N^2` where contents are rare), which makes the test conservative. The shares are at the batch's own size.
-    Where a sketch kept only a sample of the groups, the noise of their number is taken off, and added to the error.
+    Where a sketch kept only a sample of the groups, the noise of their number is taken off, and added to the error. ``effect`` is
+    the design effect of rows that come together, by which the dispersion grows.
     """
     draws = min(batch.rows, healthy.rows)
     found, natural = batch.copies(draws), healthy.copies(draws)
     noise = draws * (batch.noise**2 + healthy.noise**2) ** 0.5
-    dispersion, exposure = healthy.dispersion(min(draws, healthy.rows / 2)), healthy.rows / draws
+    dispersion, exposure = effect * healthy.dispersion(min(draws, healthy.rows / 2)), healthy.rows / draws
     sure = max(found - _NOISE_MARGIN * noise, 0.0) / dispersion
     p_value = float(betainc(max(sure, _NOTHING), natural * exposure / dispersion + 1, 1 / (1 + exposure)))
     rows = batch.rows
@@ -175,9 +176,19 @@ def close_rows(rows: Vectors, radius: float) -> int:
 
 def natural_radius(rows: Vectors) -> float:
     """Return the radius within which ``NATURAL_PAIRS`` of the ``(n, d)`` healthy rows have a neighbour."""
+    return float(np.sqrt(max(np.quantile(_nearest(rows), NATURAL_PAIRS), 0.0)))
+
+
+def close_to_another(rows: Vectors, radius: float) -> Floats:
+    """Return ``(n,)`` 1 where another of the ``(n, d)`` rows lies within ``radius``, else 0."""
+    return (_nearest(rows) <= radius**2).astype(np.float64)
+
+
+def _nearest(rows: Vectors) -> Floats:
+    """Return ``(n,)`` squared distances to the nearest other row."""
     nearest = np.full(len(rows), np.inf)
     for start in range(0, len(rows), _AT_ONCE):
         squares = squared_distances(rows[start : start + _AT_ONCE], rows)
         squares[np.arange(len(squares)), np.arange(start, start + len(squares))] = np.inf
         nearest[start : start + len(squares)] = squares.min(axis=1)
-    return float(np.sqrt(max(np.quantile(nearest, NATURAL_PAIRS), 0.0)))
+    return nearest

@@ -15,7 +15,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.vectors import Floats, Keys
+from collapse_guard.sketches.distinct import types
+from collapse_guard.vectors import Counts, Floats, Keys
 
 _NEW_TYPES = 30
 _STEP = 1.25
@@ -102,6 +103,19 @@ def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float
     share = min(draws / total, 1.0)
     spread = healthy.richness(2 * draws) - healthy.richness((2 - share) * draws)
     return max(spread - draws * share * healthy.discovery(draws) ** 2, 0.0)
+
+
+def types_owed(keys: Keys, lengths: Counts) -> Floats:
+    r"""Return by how much the richness at half of all draws falls without each row, of ``lengths[i]`` types in ``keys``.
+
+    To first order :math:`\sum_w r (1 - r)^{c_w - 1} - L_i r S'(r) / N`, with r = 1/2: the influence of the row, of mean 0.
+    """
+    curve, half = Rarefaction.of(types(keys)), len(keys) / 2
+    _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    own = np.bincount(rows, weights=0.5 ** counts[which].astype(np.float64), minlength=len(lengths))
+    owed = own - lengths * curve.discovery(half) / 2
+    return np.asarray(owed - owed.mean())
 
 
 def refit_rows(fraction: float, rows: float) -> float:

@@ -8,6 +8,7 @@ outermost rows are.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from collapse_guard.frame import EDGE_SHARES, NEIGHBOUR, Located
 from collapse_guard.sketches.neighbourhood import Neighbourhood
@@ -82,5 +83,18 @@ def recall(blocks: Vectors, radii: Floats, gold: Vectors) -> Floats:
     return np.array([_surrounded(block, reach, gold) for block, reach in zip(blocks, radii, strict=True)])
 
 
+def surrounded_alone(blocks: Vectors, radii: Floats, gold: Vectors) -> Floats:
+    """Return ``(b, BLOCK)`` shares of gold that each row surrounds and no other of its block: what recall loses without it."""
+    return np.array([_alone(_within(block, reach, gold)) for block, reach in zip(blocks, radii, strict=True)])
+
+
+def _alone(within: npt.NDArray[np.bool_]) -> Floats:
+    return np.asarray(within[within.sum(axis=1) == 1].sum(axis=0) / len(within))
+
+
 def _surrounded(block: Vectors, reach: Floats, gold: Vectors) -> float:
-    return float((squared_distances(gold, block) <= reach[None, :] ** 2).any(axis=1).mean())
+    return float(_within(block, reach, gold).any(axis=1).mean())
+
+
+def _within(block: Vectors, reach: Floats, gold: Vectors) -> npt.NDArray[np.bool_]:
+    return np.asarray(squared_distances(gold, block) <= reach[None, :] ** 2)

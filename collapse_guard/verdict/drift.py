@@ -12,9 +12,10 @@ from collapse_guard.profile import Profile
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.distinct import sampled_rows
 from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, energy_distance, frechet_distance, mmd
+from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import TAIL_SHARE, off_manifold_share, tail_share
 from collapse_guard.vectors import Keys
-from collapse_guard.verdict.effects import TWO_SIDED_95
+from collapse_guard.verdict.effects import TWO_SIDED_95, design_effects
 from collapse_guard.verdict.finding import Finding
 
 
@@ -31,26 +32,35 @@ def drift_findings(profile: Profile, baseline: Baseline) -> tuple[Finding, ...]:
 
 def mmd_finding(profile: Profile, baseline: Baseline) -> Finding:
     """Measure the MMD between the batch and healthy data, over the kernel's own spread."""
-    found = mmd(profile.features, baseline.healthy.features, baseline.calibration.drift_null)
+    null = baseline.calibration
+    found = mmd(
+        profile.features, baseline.healthy.features, null.drift_null, design_effects(profile, baseline, null.clustering.features)
+    )
     return Finding("mmd", "drift", found.relative, 0.0, inf, inf, inf, found.p_value, None, False, 0.0, 0.0)
 
 
 def beyond_gold(profile: Profile, baseline: Baseline) -> Finding:
     """Measure how many rows lie in or beyond gold's rare regions: many more than in healthy data means other data."""
     value = tail_share(profile.neighbourhood) + off_manifold_share(profile.neighbourhood)
-    error = sqrt(TAIL_SHARE * (1 - TAIL_SHARE) * (1 / profile.rows + 1 / baseline.healthy.rows))
+    correlation = float(baseline.calibration.clustering.row_sums[[each.name for each in ROW_SUMS].index("tail_share")])
+    own, usual = design_effects(profile, baseline, correlation)
+    error = sqrt(TAIL_SHARE * (1 - TAIL_SHARE) * (own / profile.rows + usual / baseline.healthy.rows))
     return _excess("beyond_gold_share", value, TAIL_SHARE, error, two_sided=True)
 
 
 def _frechet(profile: Profile, baseline: Baseline) -> Finding:
     axes = baseline.healthy.moments.leading_axes(LEADING_AXES)
     value = frechet_distance(baseline.healthy.moments.along(axes), profile.moments.along(axes))
-    return _distance("frechet_distance", value, baseline.calibration.frechet, profile.rows, baseline.healthy.rows)
+    own, usual = design_effects(profile, baseline, baseline.calibration.clustering.features)
+    return _distance("frechet_distance", value, baseline.calibration.frechet, profile.rows / own, baseline.healthy.rows / usual)
 
 
 def _energy(profile: Profile, baseline: Baseline) -> Finding:
     rows, gold = sampled_rows(profile.sample)[:COMPARED], baseline.frame.reference[:COMPARED]
-    return _distance("energy_distance", energy_distance(rows, gold), baseline.calibration.energy, len(rows), len(gold))
+    own, usual = design_effects(profile, baseline, baseline.calibration.clustering.features, len(rows))
+    return _distance(
+        "energy_distance", energy_distance(rows, gold), baseline.calibration.energy, len(rows) / own, len(gold) / usual
+    )
 
 
 def _copies_of_gold(profile: Profile, baseline: Baseline) -> Finding:
@@ -72,7 +82,7 @@ def _known(contents: BottomK, keys: Keys) -> tuple[float, float]:
     return share, sqrt(squares) / rows
 
 
-def _distance(name: str, value: float, null: DistanceNull, rows: int, gold_rows: int) -> Finding:
+def _distance(name: str, value: float, null: DistanceNull, rows: float, gold_rows: float) -> Finding:
     expected, p_value = null.expected(rows, gold_rows), null.p_value(value, rows, gold_rows)
     return Finding(name, "drift", value, expected, inf, inf, inf, p_value, None, False, 0.0, 0.0)
 

@@ -14,11 +14,12 @@ from collapse_guard.calibration import BlockNull
 from collapse_guard.profile import Profile
 from collapse_guard.sketches.distinct import sampled_rows
 from collapse_guard.statistics.coverage import ModeLoss
+from collapse_guard.statistics.groups import Clumps, DesignEffects
 from collapse_guard.statistics.lexical import compression_ratios
 from collapse_guard.statistics.repetition import Copies, Repeats, close_rows, copies
 from collapse_guard.statistics.richness import Rarefaction, richness_variance
 from collapse_guard.statistics.rowsums import ROW_SUMS, Family, RowSum
-from collapse_guard.statistics.tail import RECALLED, block_radii, blocks_of, neighbour_tail, recall
+from collapse_guard.statistics.tail import BLOCK, RECALLED, block_radii, blocks_of, neighbour_tail, recall
 from collapse_guard.vectors import Floats
 
 TWO_SIDED_95 = float(norm.ppf(0.975))
@@ -78,19 +79,34 @@ def effects(profile: Profile, baseline: Baseline, modes: Sequence[ModeLoss], wor
     ]
 
 
+def clumps(profile: Profile) -> Clumps:
+    """Return how the rows of a profile fall into groups."""
+    return Clumps.of(profile.groups, profile.rows)
+
+
+def design_effects(profile: Profile, baseline: Baseline, correlation: float, rows: float | None = None) -> DesignEffects:
+    """Return the design effects of the batch, or of a sample of ``rows`` of it, and of the calibration part."""
+    return clumps(profile).design_effect(correlation, rows), clumps(baseline.healthy).design_effect(correlation)
+
+
 def row_sums(profile: Profile, baseline: Baseline, margins: float = TWO_SIDED_95) -> list[Effect]:
     """Measure the statistics that are sums over rows; ``margins`` is the half-width of their intervals, in errors."""
-    rows, healthy_rows = profile.rows, baseline.healthy.rows
-    expected = baseline.calibration.expected(rows).tolist()
-    errors = baseline.calibration.standard_errors(rows, healthy_rows).tolist()
-    return [_row_sum(*each, margins, profile, healthy_rows) for each in zip(ROW_SUMS, expected, errors, strict=True)]
+    null, batch, healthy = baseline.calibration, clumps(profile), clumps(baseline.healthy)
+    expected = null.expected(profile.rows).tolist()
+    errors = null.standard_errors(batch, healthy).tolist()
+    rows = [
+        (batch.rows / batch.design_effect(each), healthy.rows / healthy.design_effect(each)) for each in null.clustering.row_sums
+    ]
+    return [_row_sum(*each, margins, profile) for each in zip(ROW_SUMS, expected, errors, rows, strict=True)]
 
 
-def _row_sum(statistic: RowSum, expected: float, error: float, margins: float, profile: Profile, healthy_rows: int) -> Effect:
+def _row_sum(
+    statistic: RowSum, expected: float, error: float, independent: tuple[float, float], margins: float, profile: Profile
+) -> Effect:
     value = statistic.value(profile)
     z = _z(value - expected, error)
     if not statistic.logarithmic:
-        error = sqrt(_binomial(value) / profile.rows + _binomial(expected) / healthy_rows)
+        error = sqrt(_binomial(value) / independent[0] + _binomial(expected) / independent[1])
         return _share(statistic.name, statistic.family, value, expected, margins * error, z)
     margin = margins * error
     ratio = (exp(value - expected), exp(value - expected - margin), exp(value - expected + margin))
@@ -127,20 +143,26 @@ def _blocks(profile: Profile, baseline: Baseline) -> list[Effect]:
     radii = block_radii(blocks)
     tails = neighbour_tail(radii, null.block_radius)
     surrounded = recall(blocks, radii, baseline.frame.reference[:RECALLED])
-    return [_block("neighbour_tail", tails, null.neighbour_tail), _block("recall", surrounded, null.recall)]
+    sampled = len(blocks) * BLOCK
+    alike = (design_effects(profile, baseline, each, sampled) for each in (null.clustering.neighbour_tail, null.clustering.recall))
+    return [
+        _block("neighbour_tail", tails, null.neighbour_tail, next(alike)),
+        _block("recall", surrounded, null.recall, next(alike)),
+    ]
 
 
-def _block(name: str, values: Floats, null: BlockNull) -> Effect:
-    value, error = float(values.mean()), null.standard_error(len(values))
+def _block(name: str, values: Floats, null: BlockNull, effects: DesignEffects) -> Effect:
+    value, error = float(values.mean()), null.standard_error(len(values), effects)
     narrower = _binomial(value) / max(_binomial(null.mean), _SMALLEST)
-    margin = TWO_SIDED_95 * null.deviation * sqrt(narrower / len(values) + 1 / null.blocks)
+    margin = TWO_SIDED_95 * null.deviation * sqrt(effects[0] * narrower / len(values) + effects[1] / null.blocks)
     return _share(name, "tail", value, null.mean, margin, _z(value - null.mean, error))
 
 
 def _compression(profile: Profile, baseline: Baseline) -> Effect:
     null = baseline.calibration.compression
     values = compression_ratios(sampled_rows(profile.duplicates).tolist())
-    error = null.standard_error(len(values))
+    # What compresses is what comes again: rows of a group are as alike to it as they are in their phrases.
+    error = null.standard_error(len(values), design_effects(profile, baseline, baseline.calibration.clustering.phrases))
     if not np.isfinite(error):
         return _silent("compression", "lexical")
     value = float(values.mean())
@@ -165,29 +187,33 @@ def _modes(grains: Sequence[ModeLoss]) -> Effect:
 def type_richness(profile: Profile, baseline: Baseline) -> Richness | None:
     """Compare the distinct words of a batch, or the fine cells of its vectors, with healthy data's."""
     curves = Rarefaction.of(profile.types), Rarefaction.of(baseline.healthy.types)
-    return _richness(*curves, baseline.calibration.type_dispersion)
+    null = baseline.calibration
+    return _richness(*curves, null.type_dispersion, design_effects(profile, baseline, null.clustering.types))
 
 
 def rare_richness(profile: Profile, baseline: Baseline) -> Richness | None:
     """Compare how many of gold's rare words are met."""
     known = baseline.rare_words
     curves = Rarefaction.of(profile.types, known), Rarefaction.of(baseline.healthy.types, known)
-    return _richness(*curves, baseline.calibration.type_dispersion)
+    null = baseline.calibration
+    return _richness(*curves, null.type_dispersion, design_effects(profile, baseline, null.clustering.types))
 
 
 def phrase_richness(profile: Profile, baseline: Baseline) -> Richness | None:
     """Compare the distinct phrases."""
     curves = Rarefaction.of(profile.phrases), Rarefaction.of(baseline.healthy.phrases)
-    return _richness(*curves, baseline.calibration.phrase_dispersion)
+    null = baseline.calibration
+    return _richness(*curves, null.phrase_dispersion, design_effects(profile, baseline, null.clustering.phrases))
 
 
-def _richness(batch: Rarefaction, healthy: Rarefaction, dispersion: float) -> Richness | None:
+def _richness(batch: Rarefaction, healthy: Rarefaction, dispersion: float, effects: DesignEffects) -> Richness | None:
     """Compare at the most draws that both samples have and at which new types still come; None if there are none."""
     draws = healthy.telling_draws(min(batch.total, healthy.total))
     if not draws:
         return None
     found, expected = batch.richness(draws), healthy.richness(draws)
-    variance = richness_variance(healthy, draws, batch.total) + richness_variance(healthy, draws, healthy.total)
+    variances = (richness_variance(healthy, draws, total) for total in (batch.total, healthy.total))
+    variance = sum(effect * each for effect, each in zip(effects, variances, strict=True))
     noise = (batch.noise**2 + healthy.noise**2) * expected**2
     return Richness(found, expected, sqrt(max(dispersion * variance + noise, _SMALLEST)), draws, healthy)
 
@@ -211,8 +237,9 @@ def _variety(name: str, found: Richness | None) -> Effect:
 
 
 def _copies(profile: Profile, baseline: Baseline) -> list[Effect]:
-    healthy = baseline.healthy
-    whole = copies(Repeats.of(profile.duplicates), Repeats.of(healthy.duplicates))
+    healthy, alike = baseline.healthy, baseline.calibration.clustering
+    effect, near_effect = (max(design_effects(profile, baseline, each)) for each in (alike.copies, alike.near_copies))
+    whole = copies(Repeats.of(profile.duplicates), Repeats.of(healthy.duplicates), effect)
     contents, healthy_contents = profile.duplicates.distinct, healthy.duplicates.distinct
     if baseline.kind == "text":
         near = Repeats.of_links(profile.links, contents), Repeats.of_links(healthy.links, healthy_contents)
@@ -222,7 +249,7 @@ def _copies(profile: Profile, baseline: Baseline) -> list[Effect]:
             Repeats.of_pairs(close_rows(rows, null.pair_radius), len(rows), contents),
             Repeats.of_pairs(null.pairs, null.paired_rows, healthy_contents),
         )
-    return [_copied("copies", whole), _copied("near_copies", copies(*near))]
+    return [_copied("copies", whole), _copied("near_copies", copies(*near, near_effect))]
 
 
 def _copied(name: str, found: Copies) -> Effect:

@@ -15,7 +15,7 @@ from collapse_guard.statistics.coverage import ModeLoss, mode_loss
 from collapse_guard.statistics.rowsums import Family
 from collapse_guard.statistics.tail import BLOCK
 from collapse_guard.verdict.drift import drift_findings
-from collapse_guard.verdict.effects import Effect, effects, row_sums, type_richness
+from collapse_guard.verdict.effects import Effect, design_effects, effects, row_sums, type_richness
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import LATE_FLOORS
 from collapse_guard.verdict.policy import Policy
@@ -73,8 +73,9 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     """Measure ``profile`` against the calibration part of ``baseline``."""
     gold_modes, batch_modes = (part.occupancy.counts[:-1] for part in (baseline.healthy, profile))
     gold_groups, batch_groups = (baseline.frame.per_group(modes) for modes in (gold_modes, batch_modes))
-    lost, types = mode_loss(gold_modes, batch_modes), type_richness(profile, baseline)
-    measured = effects(profile, baseline, (lost, mode_loss(gold_groups, batch_groups)), types)
+    alike = design_effects(profile, baseline, baseline.calibration.clustering.modes)
+    lost, types = mode_loss(gold_modes, batch_modes, alike), type_richness(profile, baseline)
+    measured = effects(profile, baseline, (lost, mode_loss(gold_groups, batch_groups, alike)), types)
     effective = next(effect for effect in measured if effect.statistic == "effective_sample").ratio
     drift = drift_findings(profile, baseline)
     distance, beyond = drift[:2]
@@ -86,7 +87,7 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     return Assessment(
         findings=(*findings, *drift),
         lost=lost,
-        overgrown=mode_loss(batch_modes, gold_modes),
+        overgrown=mode_loss(batch_modes, gold_modes, (alike[1], alike[0])),
         shifted=shifted,
         effective=effective,
         compared_rows=profile.rows * types.draws / profile.types.total if types else float(profile.rows),

@@ -11,10 +11,11 @@ from scipy.stats import norm
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.statistics.coverage import mode_loss
+from collapse_guard.statistics.groups import DesignEffects, quantile
 from collapse_guard.statistics.repetition import Repeats, copies
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import CUTS
-from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95
+from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95, clumps
 from collapse_guard.verdict.policy import Policy
 
 SIZES = (500, 1_000, 5_000, 50_000)
@@ -48,7 +49,10 @@ class Sight:
 
 
 def power_card(baseline: Baseline, policy: Policy) -> tuple[Sight, ...]:
-    """Return what a baseline sees under a policy, at each of ``SIZES``; modes by simulation with a fixed seed, the rest by formula."""
+    """Return what a baseline sees under a policy, at each of ``SIZES``, where gold has groups in groups as large as gold's.
+
+    Modes by simulation with a fixed seed, the rest by formula.
+    """
     return tuple(_sight(rows, baseline, policy) for rows in SIZES)
 
 
@@ -89,33 +93,42 @@ def _smallest(seen: Callable[[float], bool]) -> float | None:
     return LOSSES[low] if low < len(LOSSES) else None
 
 
+def _effects(correlation: float, rows: int, baseline: Baseline) -> DesignEffects:
+    healthy = clumps(baseline.healthy)
+    return healthy.like(rows).design_effect(correlation), healthy.design_effect(correlation)
+
+
 def _sees_tail(loss: float, rows: int, baseline: Baseline, policy: Policy, level: float) -> bool:
     """Say whether a loss of the outermost rows shows beyond any cut that is wide enough for it."""
-    healthy_rows = baseline.healthy.rows
-    for cut in CUTS:
+    alike = baseline.calibration.clustering
+    tails = [number for number, statistic in enumerate(ROW_SUMS) if statistic.family == "tail"]
+    for cut, tail in zip(CUTS, tails, strict=True):
+        own, usual_effect = _effects(float(alike.row_sums[tail]), rows, baseline)
+        independent, healthy_rows = rows / own, baseline.healthy.rows / usual_effect
         gone = min(loss, cut)
-        usual = sqrt(cut * (1 - cut) * (1 / rows + 1 / healthy_rows))
-        error = sqrt((cut - gone) * (1 - cut + gone) / rows + cut * (1 - cut) / healthy_rows)
-        significant = gone >= -norm.ppf(level) * usual + norm.ppf(POWER) * error
+        usual = sqrt(cut * (1 - cut) * (1 / independent + 1 / healthy_rows))
+        error = sqrt((cut - gone) * (1 - cut + gone) / independent + cut * (1 - cut) / healthy_rows)
+        significant = gone >= -quantile(level, alike.groups) * usual + norm.ppf(POWER) * error
         if significant and gone - _MARGIN * error > policy.floors["tail"]:
             return True
     return False
 
 
 def _sees_spread(loss: float, rows: int, baseline: Baseline, policy: Policy, level: float) -> bool:
-    errors = baseline.calibration.standard_errors(rows, baseline.healthy.rows)
+    healthy = clumps(baseline.healthy)
+    errors = baseline.calibration.standard_errors(healthy.like(rows), healthy)
     names = [statistic.name for statistic in ROW_SUMS]
     error = min(float(errors[names.index(name)]) for name in ("spread", "within_mode_spread"))
     fall = -np.log1p(-loss)
-    significant = fall / error >= -norm.ppf(level) + norm.ppf(POWER)
+    significant = fall / error >= -quantile(level, baseline.calibration.clustering.groups) + norm.ppf(POWER)
     return bool(significant and 1 - exp(_MARGIN * error - fall) > policy.floors["spread"])
 
 
 def _sees_copies(loss: float, rows: int, baseline: Baseline, policy: Policy, level: float) -> bool:
-    healthy = Repeats.of(baseline.healthy.duplicates)
+    healthy, effect = Repeats.of(baseline.healthy.duplicates), max(_effects(baseline.calibration.clustering.copies, rows, baseline))
     natural = copies(Repeats(np.array([2.0]), np.array([0.0]), rows), healthy).expected * rows
     added = loss * rows - float(norm.ppf(POWER)) * sqrt(loss * rows)
-    found = copies(Repeats(np.array([2.0]), np.array([natural + max(added, 0.0)]), rows), healthy)
+    found = copies(Repeats(np.array([2.0]), np.array([natural + max(added, 0.0)]), rows), healthy, effect)
     least = found.share - found.expected - TWO_SIDED_95 * found.standard_error
     return bool(found.p_value < level and least > policy.floors["copies"])
 
@@ -124,6 +137,10 @@ def _sees_modes(loss: float, rows: int, baseline: Baseline, policy: Policy, leve
     """Simulate batches without random modes of so much mass, each against a calibration part drawn anew."""
     rng = np.random.default_rng(0)
     counts = baseline.healthy.occupancy.counts[:-1]
+    effects = _effects(baseline.calibration.clustering.modes, rows, baseline)
+    independent, healthy_rows = (
+        max(round(part / effect), 1) for part, effect in zip((rows, baseline.healthy.rows), effects, strict=True)
+    )
     mass = counts / max(int(counts.sum()), 1)
     seen = 0
     for _ in range(_SIMULATED):
@@ -133,6 +150,6 @@ def _sees_modes(loss: float, rows: int, baseline: Baseline, policy: Policy, leve
         left = mass.copy()
         left[order[:last]] = 0
         left[order[last]] = cumulated[last] - loss  # thinned, not gone, so that just so much is lost
-        found = mode_loss(rng.multinomial(baseline.healthy.rows, mass), rng.multinomial(rows, left / left.sum()))
+        found = mode_loss(rng.multinomial(healthy_rows, mass), rng.multinomial(independent, left / left.sum()))
         seen += _GRAINS * found.p_value < level and found.lost - TWO_SIDED_95 * found.standard_error > policy.floors["modes"]
     return seen >= POWER * _SIMULATED

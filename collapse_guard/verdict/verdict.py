@@ -17,10 +17,11 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.profile import Profile
 from collapse_guard.statistics.coverage import ModeLoss
+from collapse_guard.statistics.groups import Clumps, quantile
 from collapse_guard.statistics.richness import equivalent_generations, refit_rows
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
-from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95
+from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95, clumps
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.findings import Assessment, assess
 from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
@@ -212,32 +213,37 @@ def judge(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds or {},
     }
-    needed = rows_needed(baseline, policy)
+    needed = rows_needed(baseline, policy, clumps(profile))
     if needed is None or profile.rows < needed:
-        return _undecided(profile.rows, needed, common)
+        return _undecided(clumps(profile), needed, common)
     found = assess(profile, baseline, policy)
     return _decided(found, profile, baseline, policy, training_rows, common)
 
 
-def rows_needed(baseline: Baseline, policy: Policy) -> int | None:
-    """Return the rows at which a batch without any tail would close the gate in 90 % of cases: fewer say nothing.
+def rows_needed(baseline: Baseline, policy: Policy, batch: Clumps) -> int | None:
+    """Return the rows, in groups as large as the batch's, at which a batch without any tail would close the gate in 90 % of cases.
 
-    The tail share must then be significant among all statistics, and its interval beyond the floor (a floor so high that
-    no loss of the tail can reach it does not count). None if no number of rows would do.
+    Fewer say nothing. The tail share must then be significant among all statistics, and its interval beyond the floor (a floor so
+    high that no loss of the tail can reach it does not count). None if no number of rows would do.
     """
     level = policy.alpha / (len(ROW_SUMS) + OTHER_STATISTICS)
     beyond_floor = TAIL_SHARE - min(policy.floors["tail"], TAIL_SHARE / 2)
-    error = min(TAIL_SHARE / -norm.ppf(level), beyond_floor / (TWO_SIDED_95 + norm.ppf(_POWER)))
-    deviation = float(baseline.calibration.deviations[[statistic.name for statistic in ROW_SUMS].index("tail_share")])
-    inverse = (error / deviation) ** 2 - 1 / baseline.healthy.rows
-    return max(BLOCK, math.ceil(1 / inverse)) if inverse > 0 else None
+    null, healthy = baseline.calibration, clumps(baseline.healthy)
+    error = min(TAIL_SHARE / -quantile(level, null.clustering.groups), beyond_floor / (TWO_SIDED_95 + norm.ppf(_POWER)))
+    tail = [statistic.name for statistic in ROW_SUMS].index("tail_share")
+    alike = float(null.clustering.row_sums[tail])
+    inverse = (error / float(null.deviations[tail])) ** 2 - healthy.design_effect(alike) / healthy.rows
+    return max(BLOCK, math.ceil(batch.design_effect(alike) / inverse)) if inverse > 0 else None
 
 
-def _undecided(rows: int, needed: int | None, common: dict[str, Any]) -> Verdict:
+def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Verdict:
+    size = f", in groups of the size that these have ({batch.rows_a_group:,.0f} rows)," if batch.rows_a_group > 1 else ""
     if needed is None:
         reason = "cannot judge: gold is too small to show a loss of its tail at these settings. Freeze more gold rows."
     else:
-        reason = f"cannot judge: {rows:,} rows are too few. At least {needed:,} rows would do; gather more before checking."
+        reason = (
+            f"cannot judge: {batch.rows:,} rows are too few. At least {needed:,} rows{size} would do; gather more before checking."
+        )
     return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
                    effective_sample=None, equivalent_generations=None, severity=None, **common)  # fmt: skip
 
