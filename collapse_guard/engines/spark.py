@@ -1,0 +1,191 @@
+"""Rows from Spark: each part of a DataFrame is reduced where it lies, and only the small results travel.
+
+Works on classic Spark and on Spark Connect: it touches no context, no RDD, no broadcast, and persists nothing. Executors need
+this package and its dependencies; where only the dependencies are installed, :func:`ship` sends the package.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collapse_guard.engines.frames import require_columns
+from collapse_guard.errors import CollapseGuardError, InvalidInputError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+MOST_PARTS = 64
+"""A profile takes some ten megabytes, and the driver collects one a part: less than ``spark.driver.maxResultSize``, 1 GB."""
+
+NAN_TEXTS = 0.01
+"""Share of texts that read ``nan`` from which on they are suspected to have been nulls."""
+
+_RECORD = pa.schema([("part", pa.binary()), ("rows", pa.int64()), ("nan_texts", pa.int64()), ("error", pa.string())])
+_RECORD_DDL = "part binary, rows bigint, nan_texts bigint, error string"
+_CAUSE = re.compile(r"^(?:[\w.]*\.)?(\w*(?:Error|Exception|Interrupt): .+|\[\w[\w.]*\] .+)$", re.MULTILINE)
+
+
+class Part(Protocol):
+    """What a part of the rows is reduced to."""
+
+    def to_arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Return it as named arrays."""
+
+
+Reduce = Callable[[pa.RecordBatchReader], Part]
+
+
+def is_spark(source: object) -> bool:
+    """Return whether ``source`` is a Spark DataFrame, classic or Connect, without importing Spark."""
+    return type(source).__module__.startswith("pyspark.sql.")
+
+
+def reduced(frame: DataFrame, columns: Sequence[str], reduce: Reduce) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Yield the arrays of ``reduce`` of every part of ``frame`` that has rows, by one Spark job.
+
+    Parameters
+    ----------
+    columns : the columns that ``reduce`` reads
+    reduce : runs on the executors, so it must pickle; a stream of the rows of one part to what they amount to
+
+    Raises
+    ------
+    InvalidInputError
+        A column that is not there, an error in a worker, or rows that Spark cannot deliver.
+    """
+    records = _collected(frame, columns, reduce)
+    failed = next((record.error for record in records if record.error), None)
+    if failed:
+        raise InvalidInputError(failed)
+    _warn_of_nan_texts(sum(record.nan_texts for record in records), sum(record.rows for record in records))
+    while records:
+        with np.load(io.BytesIO(records.pop().part), allow_pickle=False) as arrays:
+            yield dict(arrays)
+
+
+def ship(session: SparkSession) -> None:
+    """Send this package to the executors of ``session``; its dependencies must be installed there.
+
+    Examples
+    --------
+    ``ship(spark)``, once, before the first check
+    """
+    package = Path(__file__).parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(package, Path(folder, "root", package.name), ignore=shutil.ignore_patterns("expectations", "__pycache__"))
+        archive = shutil.make_archive(str(Path(folder, package.name)), "zip", Path(folder, "root"))
+        session.addArtifacts(archive, pyfile=True)
+
+
+def _selected(frame: DataFrame, columns: Sequence[str]) -> DataFrame:
+    require_columns(columns, frame.columns)
+    twice = [column for column in columns if frame.columns.count(column) > 1]
+    if twice:
+        msg = f"expected one column {twice[0]!r}, got several of that name. Rename them."
+        raise InvalidInputError(msg)
+    # By number: mapInArrow does not find a name with a dot.
+    return frame.select(*[_column(frame, column).alias(str(at)) for at, column in enumerate(columns)])
+
+
+def _column(frame: DataFrame, name: str) -> Column:
+    """Return a column that Arrow can carry: Spark's own vectors as arrays, and nulls that pandas wrote as NaN as nulls."""
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - Spark's convention; Spark loads only here
+
+    kind = type(frame.schema[name].dataType).__name__
+    quoted = "`" + name.replace("`", "``") + "`"
+    column = F.col(quoted)
+    if kind == "VectorUDT":
+        from pyspark.ml.functions import vector_to_array  # noqa: PLC0415 - as above
+
+        return vector_to_array(column)
+    return F.nanvl(column, F.lit(None)) if kind in {"DoubleType", "FloatType"} else column
+
+
+def _collected(frame: DataFrame, columns: Sequence[str], reduce: Reduce) -> list[Any]:
+    names = list(columns)
+
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return _records((batch.rename_columns(names) for batch in batches), reduce)
+
+    try:
+        return list(_selected(frame, columns).coalesce(MOST_PARTS).mapInArrow(work, _RECORD_DDL).collect())
+    except CollapseGuardError:
+        raise
+    except Exception as error:  # Spark's errors have no common base: Py4J's, gRPC's and its own
+        msg = (
+            f"expected rows from Spark, but the job failed: {_cause(error)}. Check the batch, and that the executors have "
+            "collapse-guard and its dependencies (collapse_guard.engines.spark.ship sends the package)."
+        )
+        raise InvalidInputError(msg) from error
+
+
+def _cause(error: Exception) -> str:
+    """Return the line of Spark's pages that says what happened: the Python error in a worker, or Spark's own."""
+    lines = _CAUSE.findall(str(error))
+    found = lines[-1] if lines else (str(error).splitlines() or [type(error).__name__])[0]
+    return str(found).rstrip(". ")
+
+
+def _records(batches: Iterator[pa.RecordBatch], reduce: Reduce) -> Iterator[pa.RecordBatch]:
+    """Yield the one record of a part, in a worker; none if it has no rows.
+
+    An error is a record too: a task that raises is run again, and a page of Java would bury the message.
+    """
+    first = next(batches, None)
+    if first is None:
+        return
+    seen = _Seen()
+    reader = pa.RecordBatchReader.from_batches(first.schema, map(seen.count, chain([first], batches)))
+    try:
+        file = io.BytesIO()
+        np.savez(file, allow_pickle=False, **reduce(reader).to_arrays())
+        record = {"part": file.getvalue(), "rows": seen.rows, "nan_texts": seen.nan_texts, "error": None}
+    except Exception as error:  # noqa: BLE001 - see above
+        record = {"part": None, "rows": 0, "nan_texts": 0, "error": _told(error)}
+    yield pa.RecordBatch.from_pylist([record], schema=_RECORD)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, CollapseGuardError):
+        return str(error)
+    logging.getLogger(__name__).error("unexpected error in a worker", exc_info=error)
+    return f"expected no error in a Spark worker, got {type(error).__name__}: {error}. The executor's log has it whole; please report it."
+
+
+class _Seen:
+    """Counts rows, and texts that read ``nan``, as batches pass."""
+
+    def __init__(self) -> None:
+        self.rows = self.nan_texts = 0
+
+    def count(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Count ``batch`` and return it."""
+        self.rows += len(batch)
+        column = batch.column(0)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            suspects = pa.array(["nan", "NaN"], column.type)
+            self.nan_texts += pc.sum(pc.is_in(column, suspects)).as_py() or 0
+        return batch
+
+
+def _warn_of_nan_texts(nan_texts: int, rows: int) -> None:
+    if nan_texts > NAN_TEXTS * rows:
+        warnings.warn(
+            f"{nan_texts:,} of {rows:,} texts read 'nan': Spark's createDataFrame writes so the nulls of a pandas column. Set "
+            "spark.sql.execution.arrow.pyspark.enabled to true, or fill the nulls before.",
+            stacklevel=4,
+        )
