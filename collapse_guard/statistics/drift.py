@@ -55,7 +55,7 @@ def mmd(batch: Features, healthy: Features, null: Floats, effects: DesignEffects
     shape = second**3 / (2 * third**2)
     standardised = (squared / size - first) / np.sqrt(2 * second)
     p_value = float(gamma.sf(shape + standardised * np.sqrt(shape), shape))
-    return Mmd((squared - first * size) / first, p_value)
+    return Mmd(float(squared - first * size) / float(first), p_value)
 
 
 def null_moments(features: Floats) -> Floats:

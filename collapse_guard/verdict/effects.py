@@ -9,20 +9,17 @@ from math import exp, inf, sqrt
 import numpy as np
 from scipy.stats import norm
 
-from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.calibration import BlockNull
-from collapse_guard.profile import Profile
 from collapse_guard.sketches.distinct import sampled_rows
-from collapse_guard.statistics.coverage import ModeLoss
-from collapse_guard.statistics.groups import Clumps, DesignEffects
+from collapse_guard.statistics.coverage import ModeLoss, mode_loss
+from collapse_guard.statistics.groups import DesignEffects
 from collapse_guard.statistics.lexical import compression_ratios
 from collapse_guard.statistics.repetition import Copies, Repeats, close_rows, copies
 from collapse_guard.statistics.richness import Rarefaction, richness_variance
 from collapse_guard.statistics.rowsums import ROW_SUMS, Family, RowSum
 from collapse_guard.statistics.tail import BLOCK, RECALLED, block_radii, blocks_of, neighbour_tail, recall
 from collapse_guard.vectors import Floats
-
-TWO_SIDED_95 = float(norm.ppf(0.975))
+from collapse_guard.verdict.compared import Compared, clumps
 
 OTHER_STATISTICS = 9
 """Narrowing statistics that are no sums over rows."""
@@ -65,50 +62,52 @@ class Richness:
     curve: Rarefaction
 
 
-def effects(profile: Profile, baseline: Baseline, modes: Sequence[ModeLoss], words: Richness | None) -> list[Effect]:
+def effects(compared: Compared, modes: Sequence[ModeLoss], words: Richness | None) -> list[Effect]:
     """Measure every narrowing statistic; the losses of modes and the richness of words (or fine cells) are measured already."""
     return [
-        *row_sums(profile, baseline),
-        *_blocks(profile, baseline),
-        _compression(profile, baseline),
-        _modes(modes),
-        _as_sample("effective_sample", words),
-        _as_sample("rare_word_survival", rare_richness(profile, baseline)),
-        _variety("phrase_variety", phrase_richness(profile, baseline)),
-        *_copies(profile, baseline),
+        *row_sums(compared),
+        *_blocks(compared),
+        _compression(compared),
+        lost_modes(modes, compared.width),
+        _as_sample("effective_sample", words, compared.width),
+        _as_sample("rare_word_survival", rare_richness(compared), compared.width),
+        variety("phrase_variety", phrase_richness(compared), compared.width),
+        *copy_effects(compared),
     ]
 
 
-def clumps(profile: Profile) -> Clumps:
-    """Return how the rows of a profile fall into groups."""
-    return Clumps.of(profile.groups, profile.rows)
+def mode_losses(compared: Compared) -> tuple[ModeLoss, ModeLoss]:
+    """Measure the loss of modes at two grains: gold's modes, and groups of them."""
+    gold, batch = (part.occupancy.counts[:-1] for part in (compared.healthy, compared.profile))
+    alike, per_group = compared.design_effects(compared.null.clustering.modes), compared.baseline.frame.per_group
+    return mode_loss(gold, batch, alike), mode_loss(per_group(gold), per_group(batch), alike)
 
 
-def design_effects(profile: Profile, baseline: Baseline, correlation: float, rows: float | None = None) -> DesignEffects:
-    """Return the design effects of the batch, or of a sample of ``rows`` of it, and of the calibration part."""
-    return clumps(profile).design_effect(correlation, rows), clumps(baseline.healthy).design_effect(correlation)
+def overgrown(compared: Compared) -> ModeLoss:
+    """Measure which of the batch's modes gold has less of."""
+    gold, batch = (part.occupancy.counts[:-1] for part in (compared.healthy, compared.profile))
+    own, usual = compared.design_effects(compared.null.clustering.modes)
+    return mode_loss(batch, gold, (usual, own))
 
 
-def row_sums(profile: Profile, baseline: Baseline, margins: float = TWO_SIDED_95) -> list[Effect]:
-    """Measure the statistics that are sums over rows; ``margins`` is the half-width of their intervals, in errors."""
-    null, batch, healthy = baseline.calibration, clumps(profile), clumps(baseline.healthy)
-    expected = null.expected(profile.rows).tolist()
+def row_sums(compared: Compared) -> list[Effect]:
+    """Measure the statistics that are sums over rows."""
+    null, batch, healthy = compared.null, clumps(compared.profile), clumps(compared.healthy)
+    expected = null.expected(compared.profile.rows).tolist()
     errors = null.standard_errors(batch, healthy).tolist()
     rows = [
         (batch.rows / batch.design_effect(each), healthy.rows / healthy.design_effect(each)) for each in null.clustering.row_sums
     ]
-    return [_row_sum(*each, margins, profile) for each in zip(ROW_SUMS, expected, errors, rows, strict=True)]
+    return [_row_sum(*each, compared) for each in zip(ROW_SUMS, expected, errors, rows, strict=True)]
 
 
-def _row_sum(
-    statistic: RowSum, expected: float, error: float, independent: tuple[float, float], margins: float, profile: Profile
-) -> Effect:
-    value = statistic.value(profile)
+def _row_sum(statistic: RowSum, expected: float, error: float, independent: tuple[float, float], compared: Compared) -> Effect:
+    value = statistic.value(compared.profile)
     z = _z(value - expected, error)
     if not statistic.logarithmic:
         error = sqrt(_binomial(value) / independent[0] + _binomial(expected) / independent[1])
-        return _share(statistic.name, statistic.family, value, expected, margins * error, z)
-    margin = margins * error
+        return _share(statistic.name, statistic.family, value, expected, compared.width * error, z)
+    margin = compared.width * error
     ratio = (exp(value - expected), exp(value - expected - margin), exp(value - expected + margin))
     return Effect(statistic.name, statistic.family, exp(value), exp(expected), 1 - ratio[0], 1 - ratio[2], ratio, z)
 
@@ -137,36 +136,36 @@ def _z_of(p_value: float) -> float:
     return max(float(norm.ppf(p_value)), _LEAST_Z)
 
 
-def _blocks(profile: Profile, baseline: Baseline) -> list[Effect]:
-    null = baseline.calibration
-    blocks = blocks_of(sampled_rows(profile.sample))
+def _blocks(compared: Compared) -> list[Effect]:
+    null = compared.null
+    blocks = blocks_of(sampled_rows(compared.profile.sample))
     radii = block_radii(blocks)
     tails = neighbour_tail(radii, null.block_radius)
-    surrounded = recall(blocks, radii, baseline.frame.reference[:RECALLED])
-    sampled = len(blocks) * BLOCK
-    alike = (design_effects(profile, baseline, each, sampled) for each in (null.clustering.neighbour_tail, null.clustering.recall))
+    surrounded = recall(blocks, radii, compared.baseline.frame.reference[:RECALLED])
+    alike = null.clustering
     return [
-        _block("neighbour_tail", tails, null.neighbour_tail, next(alike)),
-        _block("recall", surrounded, null.recall, next(alike)),
+        _block("neighbour_tail", tails, null.neighbour_tail, alike.neighbour_tail, compared),
+        _block("recall", surrounded, null.recall, alike.recall, compared),
     ]
 
 
-def _block(name: str, values: Floats, null: BlockNull, effects: DesignEffects) -> Effect:
+def _block(name: str, values: Floats, null: BlockNull, correlation: float, compared: Compared) -> Effect:
+    effects = compared.design_effects(correlation, len(values) * BLOCK)
     value, error = float(values.mean()), null.standard_error(len(values), effects)
     narrower = _binomial(value) / max(_binomial(null.mean), _SMALLEST)
-    margin = TWO_SIDED_95 * null.deviation * sqrt(effects[0] * narrower / len(values) + effects[1] / null.blocks)
+    margin = compared.width * null.deviation * sqrt(effects[0] * narrower / len(values) + effects[1] / null.blocks)
     return _share(name, "tail", value, null.mean, margin, _z(value - null.mean, error))
 
 
-def _compression(profile: Profile, baseline: Baseline) -> Effect:
-    null = baseline.calibration.compression
-    values = compression_ratios(sampled_rows(profile.duplicates).tolist())
+def _compression(compared: Compared) -> Effect:
+    null = compared.null.compression
+    values = compression_ratios(sampled_rows(compared.profile.duplicates).tolist())
     # What compresses is what comes again: rows of a group are as alike to it as they are in their phrases.
-    error = null.standard_error(len(values), design_effects(profile, baseline, baseline.calibration.clustering.phrases))
+    error = null.standard_error(len(values), compared.design_effects(compared.null.clustering.phrases))
     if not np.isfinite(error):
         return _silent("compression", "lexical")
     value = float(values.mean())
-    ratio = _ratio(value, null.mean, TWO_SIDED_95 * error)
+    ratio = _ratio(value, null.mean, compared.width * error)
     return Effect("compression", "lexical", value, null.mean, 1 - ratio[0], 1 - ratio[2], ratio, _z(value - null.mean, error))
 
 
@@ -175,35 +174,32 @@ def _silent(name: str, family: Family) -> Effect:
     return Effect(name, family, 1.0, 1.0, 0.0, -inf, (1.0, 0.0, inf), 0.0)
 
 
-def _modes(grains: Sequence[ModeLoss]) -> Effect:
+def lost_modes(grains: Sequence[ModeLoss], width: float) -> Effect:
     """Take the loss at the grain that shows it most clearly, and pay for having looked at each."""
     lost = min(grains, key=lambda grain: grain.p_value)
     p_value = min(lost.p_value * len(grains), 1.0)
-    margin = TWO_SIDED_95 * lost.standard_error
+    margin = width * lost.standard_error
     kept = (1 - lost.lost, 1 - lost.lost - margin, 1 - lost.lost + margin)
     return Effect("mode_coverage", "modes", kept[0], 1.0, lost.lost, lost.lost - margin, kept, _z_of(p_value))
 
 
-def type_richness(profile: Profile, baseline: Baseline) -> Richness | None:
+def type_richness(compared: Compared) -> Richness | None:
     """Compare the distinct words of a batch, or the fine cells of its vectors, with healthy data's."""
-    curves = Rarefaction.of(profile.types), Rarefaction.of(baseline.healthy.types)
-    null = baseline.calibration
-    return _richness(*curves, null.type_dispersion, design_effects(profile, baseline, null.clustering.types))
+    curves = Rarefaction.of(compared.profile.types), Rarefaction.of(compared.healthy.types)
+    return _richness(*curves, compared.null.type_dispersion, compared.design_effects(compared.null.clustering.types))
 
 
-def rare_richness(profile: Profile, baseline: Baseline) -> Richness | None:
+def rare_richness(compared: Compared) -> Richness | None:
     """Compare how many of gold's rare words are met."""
-    known = baseline.rare_words
-    curves = Rarefaction.of(profile.types, known), Rarefaction.of(baseline.healthy.types, known)
-    null = baseline.calibration
-    return _richness(*curves, null.type_dispersion, design_effects(profile, baseline, null.clustering.types))
+    known = compared.baseline.rare_words
+    curves = Rarefaction.of(compared.profile.types, known), Rarefaction.of(compared.healthy.types, known)
+    return _richness(*curves, compared.null.type_dispersion, compared.design_effects(compared.null.clustering.types))
 
 
-def phrase_richness(profile: Profile, baseline: Baseline) -> Richness | None:
+def phrase_richness(compared: Compared) -> Richness | None:
     """Compare the distinct phrases."""
-    curves = Rarefaction.of(profile.phrases), Rarefaction.of(baseline.healthy.phrases)
-    null = baseline.calibration
-    return _richness(*curves, null.phrase_dispersion, design_effects(profile, baseline, null.clustering.phrases))
+    curves = Rarefaction.of(compared.profile.phrases), Rarefaction.of(compared.healthy.phrases)
+    return _richness(*curves, compared.null.phrase_dispersion, compared.design_effects(compared.null.clustering.phrases))
 
 
 def _richness(batch: Rarefaction, healthy: Rarefaction, dispersion: float, effects: DesignEffects) -> Richness | None:
@@ -218,41 +214,47 @@ def _richness(batch: Rarefaction, healthy: Rarefaction, dispersion: float, effec
     return Richness(found, expected, sqrt(max(dispersion * variance + noise, _SMALLEST)), draws, healthy)
 
 
-def _as_sample(name: str, found: Richness | None) -> Effect:
+def _as_sample(name: str, found: Richness | None, width: float) -> Effect:
     """Read richness off gold's curve: so many healthy draws show as much."""
     if found is None:
         return _silent(name, "effective_sample")
-    margin = TWO_SIDED_95 * found.error
+    margin = width * found.error
     value, low, high = (found.curve.draws_for(max(found.found + step, 0.0)) / found.draws for step in (0, -margin, margin))
     z = _z(found.found - found.expected, found.error)
     return Effect(name, "effective_sample", value, 1.0, 1 - value, 1 - high, (value, low, high), z)
 
 
-def _variety(name: str, found: Richness | None) -> Effect:
+def variety(name: str, found: Richness | None, width: float) -> Effect:
+    """Read richness as a share of healthy data's."""
     if found is None:
         return _silent(name, "lexical")
-    ratio = _ratio(found.found, found.expected, TWO_SIDED_95 * found.error)
+    ratio = _ratio(found.found, found.expected, width * found.error)
     z = _z(found.found - found.expected, found.error)
     return Effect(name, "lexical", found.found, found.expected, 1 - ratio[0], 1 - ratio[2], ratio, z)
 
 
-def _copies(profile: Profile, baseline: Baseline) -> list[Effect]:
-    healthy, alike = baseline.healthy, baseline.calibration.clustering
-    effect, near_effect = (max(design_effects(profile, baseline, each)) for each in (alike.copies, alike.near_copies))
+def copy_effects(compared: Compared) -> tuple[Effect, Effect]:
+    """Measure the rows that repeat another, whole and but for one word (of vectors: nearly)."""
+    profile, healthy, alike = compared.profile, compared.healthy, compared.null.clustering
+    effect, near_effect = (max(compared.design_effects(each)) for each in (alike.copies, alike.near_copies))
     whole = copies(Repeats.of(profile.duplicates), Repeats.of(healthy.duplicates), effect)
+    near = copies(*_near(compared), near_effect)
+    return _copied("copies", whole, compared.width), _copied("near_copies", near, compared.width)
+
+
+def _near(compared: Compared) -> tuple[Repeats, Repeats]:
+    profile, healthy, null = compared.profile, compared.healthy, compared.null
     contents, healthy_contents = profile.duplicates.distinct, healthy.duplicates.distinct
-    if baseline.kind == "text":
-        near = Repeats.of_links(profile.links, contents), Repeats.of_links(healthy.links, healthy_contents)
-    else:
-        null, rows = baseline.calibration, profile.sample.payload
-        near = (
-            Repeats.of_pairs(close_rows(rows, null.pair_radius), len(rows), contents),
-            Repeats.of_pairs(null.pairs, null.paired_rows, healthy_contents),
-        )
-    return [_copied("copies", whole), _copied("near_copies", copies(*near, near_effect))]
+    if compared.baseline.kind == "text":
+        return Repeats.of_links(profile.links, contents), Repeats.of_links(healthy.links, healthy_contents)
+    rows = profile.sample.payload
+    return (
+        Repeats.of_pairs(close_rows(rows, null.pair_radius), len(rows), contents),
+        Repeats.of_pairs(null.pairs, null.paired_rows, healthy_contents),
+    )
 
 
-def _copied(name: str, found: Copies) -> Effect:
-    margin, excess = TWO_SIDED_95 * found.standard_error, found.share - found.expected
+def _copied(name: str, found: Copies, width: float) -> Effect:
+    margin, excess = width * found.standard_error, found.share - found.expected
     ratio = _ratio(found.share, found.expected, margin)
     return Effect(name, "copies", found.share, found.expected, excess, excess - margin, ratio, _z_of(found.p_value))

@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
-from scipy.stats import norm
 
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.profile import Profile
-from collapse_guard.statistics.coverage import ModeLoss, mode_loss
+from collapse_guard.statistics.coverage import ModeLoss
 from collapse_guard.statistics.rowsums import Family
-from collapse_guard.statistics.tail import BLOCK
+from collapse_guard.verdict.compared import Compared
 from collapse_guard.verdict.drift import drift_findings
-from collapse_guard.verdict.effects import Effect, design_effects, effects, row_sums, type_richness
+from collapse_guard.verdict.effects import Effect, effects, mode_losses, overgrown, type_richness
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import LATE_FLOORS
 from collapse_guard.verdict.policy import Policy
@@ -71,13 +69,11 @@ class Assessment:
 
 def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     """Measure ``profile`` against the calibration part of ``baseline``."""
-    gold_modes, batch_modes = (part.occupancy.counts[:-1] for part in (baseline.healthy, profile))
-    gold_groups, batch_groups = (baseline.frame.per_group(modes) for modes in (gold_modes, batch_modes))
-    alike = design_effects(profile, baseline, baseline.calibration.clustering.modes)
-    lost, types = mode_loss(gold_modes, batch_modes, alike), type_richness(profile, baseline)
-    measured = effects(profile, baseline, (lost, mode_loss(gold_groups, batch_groups, alike)), types)
+    compared = Compared(profile, baseline)
+    modes, types = mode_losses(compared), type_richness(compared)
+    measured = effects(compared, modes, types)
     effective = next(effect for effect in measured if effect.statistic == "effective_sample").ratio
-    drift = drift_findings(profile, baseline)
+    drift = drift_findings(compared)
     distance, beyond = drift[:2]
     shifted = bool(distance.p_value < policy.alpha)
     far = shifted and distance.value > FAR
@@ -86,44 +82,12 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     findings = _judge(measured, baseline, policy, far=far or foreign, foreign=foreign)
     return Assessment(
         findings=(*findings, *drift),
-        lost=lost,
-        overgrown=mode_loss(batch_modes, gold_modes, (alike[1], alike[0])),
+        lost=modes[0],
+        overgrown=overgrown(compared),
         shifted=shifted,
         effective=effective,
         compared_rows=profile.rows * types.draws / profile.types.total if types else float(profile.rows),
     )
-
-
-@dataclass(frozen=True)
-class RatioInterval:
-    """A statistic over what healthy data of this size scores, with an interval."""
-
-    value: float
-    expected: float
-    ratio: float
-    low: float
-    high: float
-
-
-def row_sum_ratio(profile: Profile, baseline: Baseline, statistic: str, alpha: float) -> RatioInterval:
-    """Return one statistic with its ``1 - alpha`` interval, by itself.
-
-    Raises
-    ------
-    InvalidInputError
-        A statistic that is not calibrated.
-    InsufficientDataError
-        Fewer than ``BLOCK`` rows.
-    """
-    if profile.rows < BLOCK:
-        msg = f"expected at least {BLOCK:,} rows, got {profile.rows:,}. Gather more before checking."
-        raise InsufficientDataError(msg)
-    found = {effect.statistic: effect for effect in row_sums(profile, baseline, margins=-float(norm.ppf(alpha / 2)))}
-    if statistic not in found:
-        msg = f"expected one of {', '.join(found)}, got {statistic!r}. Vendi scores are calibrated at orders 0.25, 1, 2 and inf."
-        raise InvalidInputError(msg)
-    effect = found[statistic]
-    return RatioInterval(effect.value, effect.expected, *effect.ratio)
 
 
 def _judge(measured: list[Effect], baseline: Baseline, policy: Policy, *, far: bool, foreign: bool) -> tuple[Finding, ...]:

@@ -15,7 +15,8 @@ from collapse_guard.statistics.groups import DesignEffects, quantile
 from collapse_guard.statistics.repetition import Repeats, copies
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import CUTS
-from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95, clumps
+from collapse_guard.verdict.compared import TWO_SIDED_95, clumps
+from collapse_guard.verdict.effects import OTHER_STATISTICS
 from collapse_guard.verdict.policy import Policy
 
 SIZES = (500, 1_000, 5_000, 50_000)

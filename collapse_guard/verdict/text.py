@@ -9,7 +9,8 @@ from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
 
 if TYPE_CHECKING:
-    from collapse_guard.verdict.verdict import ModeChange, Verdict
+    from collapse_guard.verdict.changes import ModeChange
+    from collapse_guard.verdict.verdict import Verdict
 
 MEANINGS = {
     "vendi_score_0.25": "variety, rare directions weighed most (Vendi 0.25)",
@@ -55,7 +56,7 @@ _SHOWN_WIDTH = 76
 def render(verdict: Verdict) -> str:
     """Return the verdict as plain text of several paragraphs."""
     if verdict.phase is None:
-        return f"{_headline(verdict)}\n\n{_sentence(verdict.reason)}"
+        return f"{_headline(verdict)}\n\n{sentence(verdict.reason)}"
     paragraphs = [_headline(verdict), _happened(verdict), _sure(verdict), *_missing(verdict), _next(verdict)]
     return "\n\n".join(paragraphs)
 
@@ -71,7 +72,7 @@ def _headline(verdict: Verdict) -> str:
 
 
 def _happened(verdict: Verdict) -> str:
-    lines = [f"What happened: {_sentence(verdict.reason)}"]
+    lines = [f"What happened: {sentence(verdict.reason)}"]
     if verdict.effective_sample:
         sample = verdict.effective_sample
         compared = sample.rows / sample.fraction if sample.fraction else verdict.batch.rows
@@ -98,13 +99,14 @@ def _spoke(finding: Finding) -> bool:
 
 def _row(finding: Finding, width: int) -> str:
     mark = "✗ " if finding.failed else "  "
-    interval = f"{_short(finding.low)} to {_short(finding.high)}" if math.isfinite(finding.low) else ""
-    ratio = _short(finding.ratio) if math.isfinite(finding.ratio) else ""
+    interval = f"{short(finding.low)} to {short(finding.high)}" if math.isfinite(finding.low) else ""
+    ratio = short(finding.ratio) if math.isfinite(finding.ratio) else ""
     numbers = f"{finding.value:9.3g}{finding.expected:9.3g}{ratio:>7}"
-    return f"  {mark}{MEANINGS[finding.statistic]:{width}}{numbers}  {interval:15}{_chance(finding.p_value)}"
+    return f"  {mark}{MEANINGS[finding.statistic]:{width}}{numbers}  {interval:15}{chance(finding.p_value)}"
 
 
-def _short(ratio: float) -> str:
+def short(ratio: float) -> str:
+    """Return a ratio with as many digits as it can bear."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
@@ -126,22 +128,22 @@ def _missing(verdict: Verdict) -> list[str]:
     if verdict.overgrown_modes and verdict.outcome == "closed":
         paragraphs.append("\n".join(["What took its place:", *map(_counted, verdict.overgrown_modes[:SHOWN])]))
     if verdict.repeated and any(finding.failed and finding.family == "copies" for finding in verdict.findings):
-        repeated = [f"  {each.count:,} times: {_clip(each.value or '(not shown)')}" for each in verdict.repeated]
+        repeated = [f"  {each.count:,} times: {clip(each.value or '(not shown)')}" for each in verdict.repeated]
         paragraphs.append("\n".join(["What repeats most:", *repeated]))
     return paragraphs
 
 
 def _mode(change: ModeChange) -> str:
-    such = [f"      such as, in gold: {_clip(change.exemplars[0])}"] if change.exemplars else []
+    such = [f"      such as, in gold: {clip(change.exemplars[0])}"] if change.exemplars else []
     return "\n".join([_counted(change), *such])
 
 
 def _counted(change: ModeChange) -> str:
-    name = _clip(_named(change))
+    name = clip(named(change))
     return f"  {name}: {change.expected_rows:,.0f} rows expected, {change.observed_rows:,} came"
 
 
-def _named(change: ModeChange) -> str:
+def named(change: ModeChange) -> str:
     """Name a mode by gold's label, or by its words where its name is but a number."""
     if not change.mode.isdecimal():
         return change.mode
@@ -156,14 +158,17 @@ def _next(verdict: Verdict) -> str:
     return f"What to do next: {advice}{shadow}"
 
 
-def _chance(p_value: float) -> str:
+def chance(p_value: float) -> str:
+    """Return a p-value as words say it."""
     return "p < 1e-12" if p_value < 1e-12 else f"p = {p_value:.2g}"  # noqa: PLR2004 - printed just before
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return ``text`` with a capital and a full stop."""
     return f"{text[0].upper()}{text[1:].rstrip('.')}."
 
 
-def _clip(text: str) -> str:
+def clip(text: str) -> str:
+    """Return the beginning of ``text`` on one line, without characters that do not print."""
     line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
     return line if len(line) <= _SHOWN_WIDTH else f"{line[:_SHOWN_WIDTH]}…"

@@ -16,12 +16,13 @@ from scipy.stats import norm
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.profile import Profile
-from collapse_guard.statistics.coverage import ModeLoss
 from collapse_guard.statistics.groups import Clumps, quantile
 from collapse_guard.statistics.richness import equivalent_generations, refit_rows
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
-from collapse_guard.verdict.effects import OTHER_STATISTICS, TWO_SIDED_95, clumps
+from collapse_guard.verdict.changes import ModeChange, changes
+from collapse_guard.verdict.compared import TWO_SIDED_95, clumps
+from collapse_guard.verdict.effects import OTHER_STATISTICS
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.findings import Assessment, assess
 from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
@@ -53,21 +54,6 @@ class GoldFacts:
     name: str
     digest: str
     rows: int
-
-
-@dataclass(frozen=True)
-class ModeChange:
-    """A mode of gold that vanished from the batch or was thinned there, or that outgrew its share in it.
-
-    ``mode`` is the label that gold gives it, or its number; ``p_value`` the chance that it did not change.
-    """
-
-    mode: str
-    expected_rows: float
-    observed_rows: int
-    p_value: float
-    keywords: tuple[str, ...]
-    exemplars: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -262,8 +248,8 @@ def _decided(
         rows_needed=None,
         shifted=found.shifted,
         findings=found.findings,
-        vanished_modes=_vanished(found, baseline) if families else (),
-        overgrown_modes=_overgrown(found, baseline),
+        vanished_modes=changes(found.lost, found.lost, baseline) if families else (),
+        overgrown_modes=changes(found.overgrown, found.lost, baseline),
         repeated=_repeated(profile, baseline),
         effective_sample=_effective_sample(found.effective, found.compared_rows) if math.isfinite(found.effective[2]) else None,
         equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
@@ -285,28 +271,6 @@ def _reason(phase: Phase, failed: list[Finding]) -> str:
     seen = sorted({finding.family.replace("_", " ") for finding in failed})
     meaning = "early collapse: rows repeat each other" if seen == ["copies"] else _MEANING[phase]
     return meaning + (f"; seen in {', '.join(seen)}" if seen else "")
-
-
-def _vanished(found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
-    return _changes(found.lost, found, baseline)
-
-
-def _overgrown(found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
-    return _changes(found.overgrown, found, baseline)
-
-
-def _changes(changed: ModeLoss, found: Assessment, baseline: Baseline) -> tuple[ModeChange, ...]:
-    return tuple(
-        ModeChange(
-            baseline.modes[mode].label,
-            float(found.lost.expected[mode]),
-            int(found.lost.observed[mode]),
-            float(changed.chances[mode]),
-            baseline.modes[mode].keywords,
-            baseline.modes[mode].exemplars,
-        )
-        for mode in changed.named
-    )
 
 
 def _repeated(profile: Profile, baseline: Baseline) -> tuple[Repeated, ...]:

@@ -1,0 +1,101 @@
+"""One statistic by itself, over what healthy data of its size scores, with an interval of any level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import hypot, isfinite
+
+from scipy.stats import norm
+
+from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.errors import InsufficientDataError, InvalidInputError
+from collapse_guard.profile import Profile
+from collapse_guard.statistics.rowsums import ROW_SUMS
+from collapse_guard.statistics.tail import BLOCK
+from collapse_guard.verdict.compared import Compared
+from collapse_guard.verdict.effects import (
+    Effect,
+    copy_effects,
+    lost_modes,
+    mode_losses,
+    phrase_richness,
+    rare_richness,
+    row_sums,
+    type_richness,
+    variety,
+)
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """A statistic over what healthy data of this size scores, with an interval."""
+
+    value: float
+    expected: float
+    ratio: float
+    low: float
+    high: float
+
+
+def ratio_of(statistic: str, profile: Profile, baseline: Baseline, alpha: float) -> RatioInterval:
+    """Return one of ``STATISTICS`` with its ``1 - alpha`` interval.
+
+    Raises
+    ------
+    InvalidInputError
+        A statistic that is not calibrated, or has nothing to measure: vectors have no words.
+    InsufficientDataError
+        Fewer than ``BLOCK`` rows.
+    """
+    compared = _compared(profile, baseline, alpha)
+    if statistic not in STATISTICS:
+        msg = f"expected one of {', '.join(STATISTICS)}, got {statistic!r}. Choose one of those."
+        raise InvalidInputError(msg)
+    found = STATISTICS[statistic](compared)
+    if not isfinite(found.least_lost):
+        msg = f"expected {'texts' if baseline.kind != 'text' else 'more words'} to measure {statistic!r}, got none to compare. Leave it out here."
+        raise InvalidInputError(msg)
+    return RatioInterval(found.value, found.expected, *found.ratio)
+
+
+def duplicate_share(profile: Profile, baseline: Baseline, alpha: float) -> RatioInterval:
+    """Return the share of rows that repeat another, whole or nearly, with its ``1 - alpha`` interval; ``ratio`` is the share itself.
+
+    Raises
+    ------
+    InsufficientDataError
+        Fewer than ``BLOCK`` rows.
+    """
+    compared = _compared(profile, baseline, alpha)
+    whole, near = copy_effects(compared)
+    contents = profile.duplicates.distinct / profile.rows  # near copies are counted among distinct contents
+    share, expected = whole.value + contents * near.value, whole.expected + contents * near.expected
+    margin = hypot(whole.lost - whole.least_lost, contents * (near.lost - near.least_lost))
+    return RatioInterval(share, expected, share, max(share - margin, 0.0), share + margin)
+
+
+def _compared(profile: Profile, baseline: Baseline, alpha: float) -> Compared:
+    if profile.rows < BLOCK:
+        msg = f"expected at least {BLOCK:,} rows, got {profile.rows:,}. Gather more before checking."
+        raise InsufficientDataError(msg)
+    return Compared(profile, baseline, -float(norm.ppf(alpha / 2)))
+
+
+def _row_sum(name: str) -> Callable[[Compared], Effect]:
+    return lambda compared: next(effect for effect in row_sums(compared) if effect.statistic == name)
+
+
+def _vocabulary(compared: Compared) -> Effect:
+    words = type_richness(compared) if compared.baseline.kind == "text" else None
+    return variety("vocabulary", words, compared.width)
+
+
+STATISTICS: dict[str, Callable[[Compared], Effect]] = {
+    **{statistic.name: _row_sum(statistic.name) for statistic in ROW_SUMS},
+    "mode_coverage": lambda compared: lost_modes(mode_losses(compared), compared.width),
+    "vocabulary": _vocabulary,
+    "rare_words": lambda compared: variety("rare_words", rare_richness(compared), compared.width),
+    "phrases": lambda compared: variety("phrases", phrase_richness(compared), compared.width),
+}
+"""What can be measured by itself: the sums over rows, the modes still visited, and the distinct words and phrases."""
