@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,18 @@ def phrase_keys(texts: Sequence[str]) -> tuple[Keys, Counts]:
     return keys[first], np.bincount(row[starts[first]], minlength=len(lengths))
 
 
+def content_keys(texts: Sequence[str]) -> Keys:
+    """Return the key of each text's words alone, as links know it: case and spacing do not count.
+
+    Examples
+    --------
+    >>> one, same, other = content_keys(["The cat sat here", "the  cat sat HERE", "the cat sat there"])
+    >>> bool(one == same), bool(one == other)
+    (True, False)
+    """
+    return mixed(mixed(_Hashed.of(texts).whole) + _WHOLE)
+
+
 def link_keys(texts: Sequence[str]) -> tuple[Keys, Keys]:
     r"""Return the links of the texts, and for each the content that it links: texts one word apart share a link.
 
@@ -111,21 +124,47 @@ def link_keys(texts: Sequence[str]) -> tuple[Keys, Keys]:
     >>> len(links), len(set(links.tolist())), len(set(contents.tolist()))
     (12, 11, 4)
     """
-    hashes, lengths = _hashed([_PIECE.findall(text.casefold()) for text in texts])
-    row = np.repeat(np.arange(len(lengths)), lengths)
-    starts = np.cumsum(lengths) - lengths
-    place = np.arange(len(row)) - starts[row]
-    powers = np.cumprod(np.full(int(lengths.max(initial=0)) + 1, _ODD))
-    terms = hashes * powers[place]
-    running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(terms, dtype=np.uint64)])
+    found = _Hashed.of(texts)
+    lengths, row, starts, running = found.lengths, found.row, found.starts, found.running
     before, after = running[:-1] - running[starts[row]], running[starts[row] + lengths[row]] - running[1:]
-    whole = running[starts + lengths] - running[starts]
+    whole = found.whole
     long = lengths >= FEWEST_LINKED_WORDS
     deletions, content = mixed(before + after * _INVERSE), mixed(whole)
     kept = long[row]
     links = [deletions[kept], content[long], mixed(content[long] + _WRITTEN)]
     contents = [mixed(content + _WHOLE)[row][kept], mixed(content[long] + _WHOLE), text_keys(texts)[long]]
     return np.concatenate(links), np.concatenate(contents)
+
+
+@dataclass(frozen=True)
+class _Hashed:
+    """The pieces of texts, hashed, one text after another.
+
+    Attributes
+    ----------
+    lengths, starts : ``(n,)`` how many pieces each text has, and where they begin
+    row : of each piece, its text
+    running : sums of :math:`h(w_i) P^i` over all pieces before, modulo :math:`2^{64}`
+    """
+
+    lengths: Counts
+    starts: Counts
+    row: Counts
+    running: Keys
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> _Hashed:
+        hashes, lengths = _hashed([_PIECE.findall(text.casefold()) for text in texts])
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        starts = np.cumsum(lengths) - lengths
+        powers = np.cumprod(np.full(int(lengths.max(initial=0)) + 1, _ODD))
+        terms = hashes * powers[np.arange(len(row)) - starts[row]]
+        return cls(lengths, starts, row, np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(terms, dtype=np.uint64)]))
+
+    @property
+    def whole(self) -> Keys:
+        """Return ``(n,)`` hashes of whole texts."""
+        return self.running[self.starts + self.lengths] - self.running[self.starts]
 
 
 def _hashed(found: list[list[str]]) -> tuple[Keys, Counts]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,7 @@ def measure(batch: Any, baseline: Baseline, *, columns: Sequence[str], group_col
     if is_spark(batch):
         return _measure_by_spark(batch, baseline, columns, group_column)
     total = empty_profile(baseline.frame)
-    kind: Kind = baseline.kind  # type: ignore[assignment]  # stored as written
+    kind = baseline.kind
     embedder = DistinctEmbedder(baseline.embedder) if kind == "text" else baseline.embedder
     beside = _groups_beside(baseline, group_column)
     with progress(None, "measuring", "row") as bar:
@@ -216,9 +216,8 @@ def measure(batch: Any, baseline: Baseline, *, columns: Sequence[str], group_col
 
 def _measure_by_spark(batch: Any, baseline: Baseline, columns: Sequence[str], group_column: str | None) -> Profile:  # noqa: ANN401
     """Reduce each part where it lies, and add up the profiles here."""
-    travelling = replace(baseline, frame=replace(baseline.frame))  # without what was made from it: an index does not pickle
     wanted = list(dict.fromkeys([*columns, *_groups_beside(baseline, group_column)]))
-    part = partial(measure, baseline=travelling, columns=columns, group_column=group_column)
+    part = partial(measure, baseline=baseline.bare(), columns=columns, group_column=group_column)
     return sum(map(Profile.from_arrays, reduced(batch, wanted, part)), empty_profile(baseline.frame))
 
 

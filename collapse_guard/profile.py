@@ -21,7 +21,7 @@ from collapse_guard.sketches.distinct import duplicates, sample, types
 from collapse_guard.sketches.features import Features
 from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
-from collapse_guard.sketches.neighbourhood import Neighbourhood
+from collapse_guard.sketches.neighbourhood import Neighbourhood, off_manifold
 from collapse_guard.sketches.occupancy import Occupancy
 from collapse_guard.vectors import Counts, Keys, Vectors
 
@@ -36,6 +36,7 @@ class Profile:
     nulls, truncated : values that were null, and that were longer than the model reads
     content_sum : sum of the content keys modulo 2**64, the same for the same rows in any order
     groups : which rows come together, where gold was frozen so
+    outlying : contents of the rows off gold's manifold
     """
 
     frame: str
@@ -52,6 +53,7 @@ class Profile:
     phrases: BottomK
     links: Links
     groups: BottomK
+    outlying: BottomK
 
     @property
     def rows(self) -> int:
@@ -101,6 +103,7 @@ class Profile:
             phrases=types(phrase_keys(texts or [])[0]),
             links=Links.of(*link_keys(texts or [])),
             groups=types(text_keys(groups)),
+            outlying=types(keys[off_manifold(located)]),
         )
 
     def __add__(self, other: Profile) -> Profile:

@@ -15,6 +15,7 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
 Keys: TypeAlias = npt.NDArray[np.uint64]
 """64-bit hashes."""
 

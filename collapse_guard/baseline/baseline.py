@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from collapse_guard.baseline.modes import Mode
 from collapse_guard.calibration import Calibration
 from collapse_guard.embedders.choice import restore_embedder
 from collapse_guard.embedders.embedder import Embedder
+from collapse_guard.engines.columns import Kind
 from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile
 from collapse_guard.vectors import Keys
@@ -43,7 +44,7 @@ class Baseline:
     """
 
     columns: tuple[str, ...]
-    kind: str
+    kind: Kind
     rows: int
     nulls: int
     seed: int
@@ -60,6 +61,9 @@ class Baseline:
     name: str = ""
     digest: str = ""
 
+    def __repr__(self) -> str:
+        return f"Baseline({self.reference if self.name else 'not stored'}, {self.rows:,} rows of {', '.join(self.columns)})"
+
     @property
     def reference(self) -> str:
         """``name@digest``, which always means this baseline."""
@@ -69,6 +73,10 @@ class Baseline:
     def embedder(self) -> Embedder:
         """The embedder that gold was encoded by."""
         return restore_embedder(self.embedder_description, self.embedder_arrays)
+
+    def bare(self) -> Baseline:
+        """Return it without what was made from it meanwhile: an index does not travel."""
+        return replace(self, frame=replace(self.frame))
 
     def content(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return what is stored: facts as JSON, and named arrays."""

@@ -13,6 +13,7 @@ from collapse_guard.calibration import calibrate
 from collapse_guard.contents import text_keys, vector_keys, word_keys
 from collapse_guard.embedders.choice import store_embedder
 from collapse_guard.embedders.embedder import Embedder
+from collapse_guard.engines.columns import Kind
 from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
 from collapse_guard.statistics.groups import halves
@@ -27,7 +28,7 @@ def build_baseline(
     texts: Sequence[str] | None,
     *,
     columns: tuple[str, ...],
-    kind: str,
+    kind: Kind,
     embedder: Embedder,
     labels: Sequence[str] = (),
     groups: Sequence[str] = (),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from collapse_guard.vectors import Counts, Keys
 
@@ -76,3 +78,21 @@ class Links:
         _, sizes = np.unique(self.links, return_counts=True)
         found = np.unique(sizes, return_counts=True)
         return found[0].astype(np.int64), found[1].astype(np.int64)
+
+    def components(self) -> tuple[Keys, Keys]:
+        """Return the contents that share a link with another, and for each the smallest content that it is linked to, if through others.
+
+        Examples
+        --------
+        >>> chain = Links.of(np.array([1, 1, 2, 2, 3], dtype=np.uint64), np.array([5, 6, 6, 7, 8], dtype=np.uint64))
+        >>> [part.tolist() for part in chain.components()]
+        [[5, 6, 7], [5, 5, 5]]
+        """
+        contents, node = np.unique(self.contents, return_inverse=True)
+        link = np.unique(self.links, return_inverse=True)[1]
+        size = len(contents) + (int(link.max()) + 1 if len(link) else 0)
+        graph = sparse.csr_matrix((np.ones(len(node), dtype=bool), (node, len(contents) + link)), shape=(size, size))
+        part = connected_components(graph, directed=False)[1][: len(contents)] if size else node
+        _, first, inverse, sizes = np.unique(part, return_index=True, return_inverse=True, return_counts=True)
+        shared = sizes[inverse] > 1
+        return contents[shared], contents[first[inverse]][shared]

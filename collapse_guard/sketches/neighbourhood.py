@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from collapse_guard.frame import EDGE_SHARES, Located
-from collapse_guard.vectors import Counts
+from collapse_guard.vectors import Counts, Flags
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,8 @@ class Neighbourhood:
     def count(self) -> int:
         """Rows seen."""
         return int(self.histogram.sum())
+
+
+def off_manifold(located: Located) -> Flags:
+    """Return ``(n,)`` whether a row lies further from gold than 99.5 % of healthy rows do."""
+    return np.asarray(located.distance_bin >= len(EDGE_SHARES))

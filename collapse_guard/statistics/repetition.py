@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.special import betainc
 
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.links import Links
-from collapse_guard.vectors import Floats, Vectors, squared_distances
+from collapse_guard.vectors import Counts, Floats, Vectors, squared_distances
 
 FREQUENT = 5
 """A content met so often in healthy data is frequent: its copies grow with the rows, those of rare ones with their square."""
@@ -172,6 +174,17 @@ def close_rows(rows: Vectors, radius: float) -> int:
         later = np.arange(len(rows))[None, :] > np.arange(start, start + len(part))[:, None]
         near += int((later & (squares <= radius**2)).any(axis=1).sum())
     return near
+
+
+def close_groups(rows: Vectors, radius: float) -> Counts:
+    """Return ``(n,)`` numbers of the group of each of the ``(n, d)`` rows: those within ``radius``, if through others, are one."""
+    near = [
+        np.argwhere(squared_distances(rows[start : start + _AT_ONCE], rows) <= radius**2) + np.array([start, 0])
+        for start in range(0, len(rows), _AT_ONCE)
+    ]
+    pairs = np.concatenate(near) if near else np.empty((0, 2), dtype=np.int64)
+    graph = sparse.csr_matrix((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(len(rows), len(rows)))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def natural_radius(rows: Vectors) -> float:

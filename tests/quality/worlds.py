@@ -11,6 +11,7 @@ import numpy.typing as npt
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.build import build_baseline
 from collapse_guard.embedders.columns import VectorEmbedder
+from collapse_guard.engines.columns import Kind
 from collapse_guard.guard import FEWEST_GOLD_ROWS
 from collapse_guard.profile import Profile
 from collapse_guard.vectors import Vectors
@@ -77,7 +78,8 @@ class World:
 
 def freeze(gold: Rows, fresh: Rows, *, seed: int, labelled: bool = False) -> World:
     """Freeze ``gold``, whose vectors are known already, with its labels as modes or without."""
-    kind, texts = ("vectors", None) if gold.texts is None else ("text", gold.texts.tolist())
+    kind: Kind = "vectors" if gold.texts is None else "text"
+    texts = None if gold.texts is None else gold.texts.tolist()
     embedder = VectorEmbedder(gold.vectors.shape[1])
     labels = gold.known_labels().tolist() if labelled else ()
     built = build_baseline(gold.vectors, texts, columns=("text",), kind=kind, embedder=embedder, labels=labels, seed=seed)
