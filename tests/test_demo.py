@@ -30,5 +30,5 @@ def test_demo(tmp_path: Path) -> None:
     assert generations["generation-1"] < generations["generation-5"]
     assert generations["generation-8"] == pytest.approx(8, rel=0.4)
     assert "What vanished:" in result.stdout
-    assert re.search(r"heldback +checkpoint passed", result.stdout)
-    assert re.search(r"generation-8 +checkpoint failed", result.stdout)
+    assert re.search(r"heldback +checkpoint open", result.stdout)
+    assert re.search(r"generation-8 +checkpoint closed", result.stdout)
