@@ -26,7 +26,7 @@ from collapse_guard.sketches.occupancy import Occupancy
 from collapse_guard.vectors import Counts, Keys, Vectors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """What a batch is reduced to.
 

@@ -1,4 +1,4 @@
-"""The Great Expectations face of collapse-guard. Importing it registers the expectations.
+"""The Great Expectations face of collapse-guard. Importing it registers the expectations and the actions.
 
 Examples
 --------
@@ -10,7 +10,32 @@ Examples
 
 from __future__ import annotations
 
+from .alert_action import CollapseAlert
+from .decision import CheckpointRefusedError
+from .expect_column_duplicate_share_to_be_between import ExpectColumnDuplicateShareToBeBetween
 from .expect_column_embedding_diversity_ratio_to_be_between import ExpectColumnEmbeddingDiversityRatioToBeBetween
+from .expect_column_embedding_drift_to_be_between import ExpectColumnEmbeddingDriftToBeBetween
+from .expect_column_embedding_mode_coverage_to_be_between import ExpectColumnEmbeddingModeCoverageToBeBetween
+from .expect_column_embedding_spread_ratio_to_be_between import ExpectColumnEmbeddingSpreadRatioToBeBetween
+from .expect_column_embedding_tail_mass_ratio_to_be_between import ExpectColumnEmbeddingTailMassRatioToBeBetween
+from .expect_column_lexical_diversity_ratio_to_be_between import ExpectColumnLexicalDiversityRatioToBeBetween
 from .expect_column_not_to_show_collapse import ExpectColumnNotToShowCollapse
+from .expect_column_values_to_be_on_gold_manifold import ExpectColumnValuesToBeOnGoldManifold
+from .expect_column_values_to_be_semantically_unique import ExpectColumnValuesToBeSemanticallyUnique
+from .gate_action import CollapseGuardGate
 
-__all__ = ["ExpectColumnEmbeddingDiversityRatioToBeBetween", "ExpectColumnNotToShowCollapse"]
+__all__ = [
+    "CheckpointRefusedError",
+    "CollapseAlert",
+    "CollapseGuardGate",
+    "ExpectColumnDuplicateShareToBeBetween",
+    "ExpectColumnEmbeddingDiversityRatioToBeBetween",
+    "ExpectColumnEmbeddingDriftToBeBetween",
+    "ExpectColumnEmbeddingModeCoverageToBeBetween",
+    "ExpectColumnEmbeddingSpreadRatioToBeBetween",
+    "ExpectColumnEmbeddingTailMassRatioToBeBetween",
+    "ExpectColumnLexicalDiversityRatioToBeBetween",
+    "ExpectColumnNotToShowCollapse",
+    "ExpectColumnValuesToBeOnGoldManifold",
+    "ExpectColumnValuesToBeSemanticallyUnique",
+]

@@ -6,10 +6,8 @@ from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
-from great_expectations.expectations.expectation import ColumnAggregateExpectation, render_suite_parameter_string
+from great_expectations.expectations.expectation import ColumnAggregateExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
-from great_expectations.render.renderer.renderer import renderer
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InvalidInputError
@@ -17,20 +15,32 @@ from collapse_guard.profile import Profile
 from collapse_guard.verdict.policy import ALPHA
 from collapse_guard.versions import library_versions
 
-from .metrics.profile import PROFILE, Failure, load_baseline
+from .metrics.engine import Failure, load_baseline
+from .metrics.profile import PROFILE
+from .rendering import DataDocs, escaped_once
 
 
-class BaselineExpectation(ColumnAggregateExpectation):
+class BaselineExpectation(DataDocs, ColumnAggregateExpectation):
     """A column of a batch against a gold baseline. Abstract: it validates nothing, so it is not registered."""
 
+    column: str | None = pydantic.Field(  # type: ignore[assignment]  # or else column_list
+        default=None, min_length=1, description="The column: texts, or embedding vectors."
+    )
+    column_list: list[str] | None = pydantic.Field(
+        default=None, min_items=1, description="Numeric columns, in place of one column."
+    )
     baseline: str | SuiteParameterDict[str, Any] = pydantic.Field(description="The baseline: a name, or name@digest.")
     store: str | SuiteParameterDict[str, Any] | None = pydantic.Field(
         default=None, description="Folder of baselines; COLLAPSE_GUARD_STORE, or ./gold, if left out."
     )
+    group_column: str | SuiteParameterDict[str, Any] | None = pydantic.Field(
+        default=None, description="The column that says which rows come together, if it is called otherwise than in gold."
+    )
     alpha: float | SuiteParameterDict[str, Any] = pydantic.Field(default=ALPHA, description="Level of the test.")
 
-    metric_dependencies: ClassVar = (PROFILE,)
-    domain_keys: ClassVar = ("batch_id", "column", "row_condition", "condition_parser")
+    metric_dependencies: ClassVar[tuple[str, ...]] = (PROFILE,)
+    domain_keys: ClassVar = ("batch_id", "column", "column_list", "row_condition", "condition_parser")
+    shared_keys: ClassVar = ("baseline", "store", "group_column", "alpha")
     library_metadata: ClassVar = {
         "maturity": "beta",
         "tags": ["collapse-guard", "embeddings", "model collapse"],
@@ -40,7 +50,15 @@ class BaselineExpectation(ColumnAggregateExpectation):
         "manually_reviewed_code": True,
     }
     _library_metadata = library_metadata
-    sentence: ClassVar[str] = ""
+    _escape_description = pydantic.validator("description", always=True, allow_reuse=True)(escaped_once)
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _one_domain(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
+        """Hold an expectation to one column, or one list of them."""
+        if (values.get("column") is None) == (values.get("column_list") is None):
+            msg = "expected either column or column_list. Name one text or vector column, or a list of numeric columns."
+            raise ValueError(msg)
+        return values
 
     @pydantic.root_validator(pre=True)
     def _record_version(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
@@ -62,17 +80,3 @@ class BaselineExpectation(ColumnAggregateExpectation):
         if isinstance(value, Failure):
             raise InvalidInputError(value.message)
         return value.profile, load_baseline(value.reference, self._get_success_kwargs()["store"])
-
-    @classmethod
-    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
-    @render_suite_parameter_string
-    def _prescriptive_renderer(
-        cls,
-        configuration: ExpectationConfiguration | None = None,
-        result: Any = None,  # noqa: ANN401, ARG003 - Great Expectations' signature
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG003
-        **kwargs: Any,  # noqa: ANN401, ARG003
-    ) -> list[RenderedStringTemplateContent]:
-        params = dict(configuration.kwargs) if configuration else {}
-        content = {"template": cls.sentence, "params": params}
-        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=content)]

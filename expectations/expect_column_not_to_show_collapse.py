@@ -12,6 +12,7 @@ from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.verdict import judge
 
 from .base import BaselineExpectation
+from .mode_plot import mode_counts
 
 
 class ExpectColumnNotToShowCollapse(BaselineExpectation):
@@ -29,15 +30,15 @@ class ExpectColumnNotToShowCollapse(BaselineExpectation):
 
     Returns:
         An ExpectationValidationResult; `observed_value` is the phase (healthy, shifted, early, mid, late), and `details`
-        holds the verdict as JSON and as text.
+        holds the verdict as JSON and as text, and the expected and observed rows of gold's largest modes.
     """
 
     fail_on: Literal["early", "mid", "late", "never"] | SuiteParameterDict[str, Any] = pydantic.Field(
         default="early", description="The mildest phase that fails."
     )
 
-    success_keys: ClassVar = ("baseline", "store", "fail_on", "alpha")
-    args_keys: ClassVar = ("column", "baseline", "store", "fail_on", "alpha")
+    success_keys: ClassVar = (*BaselineExpectation.shared_keys, "fail_on")
+    args_keys: ClassVar = ("column", *success_keys)
     sentence: ClassVar[str] = (
         "$column must not show collapse against the gold baseline $baseline; the mildest phase that fails is $fail_on."
     )
@@ -56,5 +57,5 @@ class ExpectColumnNotToShowCollapse(BaselineExpectation):
         verdict = judge(profile, baseline, Policy.of(wanted["fail_on"], wanted["alpha"]))
         if verdict.phase is None:
             raise InsufficientDataError(verdict.reason)
-        details = {"verdict": verdict.to_dict(), "text": str(verdict)}
+        details = {"verdict": verdict.to_dict(), "text": str(verdict), "modes": mode_counts(profile, baseline)}
         return {"success": verdict.passed, "result": {"observed_value": verdict.phase.value, "details": details}}

@@ -43,5 +43,5 @@ def changes(changed: ModeLoss, lost: ModeLoss, baseline: Baseline) -> tuple[Mode
 
 def vanished_modes(profile: Profile, baseline: Baseline) -> tuple[ModeChange, ...]:
     """Return the modes of gold that vanished from a batch or were thinned there, the heaviest loss first."""
-    lost, _ = mode_losses(Compared(profile, baseline))
+    lost = mode_losses(Compared(profile, baseline))[0]
     return changes(lost, lost, baseline)

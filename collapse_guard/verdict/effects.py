@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, inf, sqrt
 
 import numpy as np
 from scipy.stats import norm
 
 from collapse_guard.calibration import BlockNull
+from collapse_guard.profile import Profile
 from collapse_guard.sketches.distinct import sampled_rows
 from collapse_guard.statistics.coverage import ModeLoss, mode_loss
 from collapse_guard.statistics.groups import DesignEffects
@@ -247,11 +249,16 @@ def _near(compared: Compared) -> tuple[Repeats, Repeats]:
     contents, healthy_contents = profile.duplicates.distinct, healthy.duplicates.distinct
     if compared.baseline.kind == "text":
         return Repeats.of_links(profile.links, contents), Repeats.of_links(healthy.links, healthy_contents)
-    rows = profile.sample.payload
     return (
-        Repeats.of_pairs(close_rows(rows, null.pair_radius), len(rows), contents),
+        Repeats.of_pairs(_close_rows(profile, null.pair_radius), len(profile.sample.payload), contents),
         Repeats.of_pairs(null.pairs, null.paired_rows, healthy_contents),
     )
+
+
+@lru_cache(maxsize=2)
+def _close_rows(profile: Profile, radius: float) -> int:
+    """Count them once a batch, however many expectations ask: it takes longer than all else here."""
+    return close_rows(profile.sample.payload, radius)
 
 
 def _copied(name: str, found: Copies, width: float) -> Effect:

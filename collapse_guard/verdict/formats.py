@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
-from collapse_guard.verdict.text import MEANINGS, SHOWN, _next, _spoke, chance, clip, named, sentence, short
+from collapse_guard.verdict.text import MEANINGS, SHOWN, chance, clip, named, sentence, short, spoke, what_next
 
 if TYPE_CHECKING:
     from collapse_guard.verdict.changes import ModeChange
@@ -38,7 +38,7 @@ def to_markdown(verdict: Verdict) -> str:
     if verdict.phase:
         failed = _failed(verdict)
         parts += [_table(failed)] if failed else []
-        parts += [*_missing(verdict), _next(verdict), _folded("All findings", _table(filter(_spoke, verdict.findings)))]
+        parts += [*_missing(verdict), what_next(verdict), _folded("All findings", _table(filter(spoke, verdict.findings)))]
     return "\n\n".join(parts)
 
 
@@ -73,7 +73,7 @@ def to_github(verdict: Verdict) -> str:
     """Return a workflow command: an error if the gate is not open, a warning if the batch is not healthy, else a notice."""
     lines = [sentence(verdict.reason)]
     if verdict.phase:
-        lines += [*map(_line, _failed(verdict)), *map(_counted, verdict.vanished_modes[:SHOWN]), _next(verdict)]
+        lines += [*map(_line, _failed(verdict)), *map(_counted, verdict.vanished_modes[:SHOWN]), what_next(verdict)]
     title = f"collapse-guard: {_headline(verdict)}, batch {_plain(verdict.batch.id)}"
     return f"::{_level(verdict)} title={_property(title)}::{_data(chr(10).join(lines))}"
 
@@ -169,7 +169,7 @@ def _code(text: str) -> str:
 
 def _case(finding: Finding, *, closed: bool) -> ET.Element:
     case = ET.Element("testcase", classname=f"collapse-guard.{finding.family}", name=finding.statistic)
-    if not _spoke(finding):
+    if not spoke(finding):
         ET.SubElement(case, "skipped", message="nothing to measure")
     elif finding.failed and closed:
         ET.SubElement(case, "failure", type=finding.family, message=_line(finding))

@@ -57,7 +57,7 @@ def render(verdict: Verdict) -> str:
     """Return the verdict as plain text of several paragraphs."""
     if verdict.phase is None:
         return f"{_headline(verdict)}\n\n{sentence(verdict.reason)}"
-    paragraphs = [_headline(verdict), _happened(verdict), _sure(verdict), *_missing(verdict), _next(verdict)]
+    paragraphs = [_headline(verdict), _happened(verdict), _sure(verdict), *_missing(verdict), what_next(verdict)]
     return "\n\n".join(paragraphs)
 
 
@@ -68,7 +68,9 @@ def _headline(verdict: Verdict) -> str:
     counted += [f"{batch.nulls:,} empty ones left out"] if batch.nulls else []
     counted += [f"{batch.truncated_rows:,} cut to the model's length"] if batch.truncated_rows else []
     name = f"{gold.name}@{gold.digest[:12]}" if gold.name else "a baseline"
-    return f"Gate {verdict.outcome.upper()}{phase}\nbatch {batch.id}: {', '.join(counted)}; against {name}, {gold.rows:,} rows"
+    return (
+        f"Gate {verdict.outcome.upper()}{phase}\nbatch {clip(batch.id)}: {', '.join(counted)}; against {name}, {gold.rows:,} rows"
+    )
 
 
 def _happened(verdict: Verdict) -> str:
@@ -88,11 +90,11 @@ def _happened(verdict: Verdict) -> str:
         )
     width = max(map(len, MEANINGS.values()))
     lines.append(f"  {'':{width + 2}}{'batch':>9}{'healthy':>9}{'ratio':>7}  95 % interval")
-    lines += [_row(finding, width) for finding in verdict.findings if _spoke(finding)]
+    lines += [_row(finding, width) for finding in verdict.findings if spoke(finding)]
     return "\n".join(lines)
 
 
-def _spoke(finding: Finding) -> bool:
+def spoke(finding: Finding) -> bool:
     """Say whether a statistic had anything to measure: vectors have no words."""
     return finding.family == "drift" or math.isfinite(finding.least_lost)
 
@@ -150,7 +152,8 @@ def named(change: ModeChange) -> str:
     return ", ".join(change.keywords) or f"mode {change.mode}"
 
 
-def _next(verdict: Verdict) -> str:
+def what_next(verdict: Verdict) -> str:
+    """Return what to do with the batch."""
     phase = verdict.phase or Phase.HEALTHY
     failed = {finding.family for finding in verdict.findings if finding.failed}
     advice = _NEXT_COPIES if failed == {"copies"} else _NEXT[phase]

@@ -163,6 +163,10 @@ class RefusedBatchError(CollapseGuardError):
         super().__init__(message)
         self.verdict = verdict
 
+    def __reduce__(self) -> tuple[type[RefusedBatchError], tuple[str, Verdict]]:
+        """Travel between processes with the verdict, as schedulers send exceptions."""
+        return type(self), (str(self), self.verdict)
+
 
 class CollapseDetected(RefusedBatchError):  # noqa: N818 - the name is fixed by the contract
     """The gate closed."""

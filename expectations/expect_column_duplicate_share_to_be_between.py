@@ -1,0 +1,55 @@
+"""Exact and near copies as an expectation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from collapse_guard.verdict.policy import FLOORS
+from collapse_guard.verdict.ratios import duplicate_share
+
+from .bounded import BoundedExpectation
+
+
+class ExpectColumnDuplicateShareToBeBetween(BoundedExpectation):
+    """Expect the share of rows that repeat another row of the column to be between two bounds.
+
+    ExpectColumnDuplicateShareToBeBetween is a Column Aggregate Expectation. Rows repeat another whole, or but for one word
+    (of vectors: nearly). It fails if the whole interval of the share lies beyond a bound, not if the point does.
+
+    Args:
+        column (str): The column name: texts, or embedding vectors, as the baseline was frozen.
+        column_list (list of str): In place of a column, the numeric columns of a numeric baseline.
+        baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
+        store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
+        group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
+        min_value (float or None): The lower bound; no bound if None.
+        max_value (float or None): The upper bound; no bound if None.
+        strict_min (bool): If True, the interval must reach above min_value.
+        strict_max (bool): If True, the interval must reach below max_value.
+        alpha (float): One minus the level of the interval.
+
+    Returns:
+        An ExpectationValidationResult; `observed_value` is the share, and `details` holds its interval and what healthy data of this
+        size has. Without bounds, one row in a hundred more than that is allowed.
+    """
+
+    success_keys: ClassVar = BoundedExpectation.bounded_keys
+    args_keys: ClassVar = ("column", *success_keys)
+    quantity: ClassVar[str] = "Share"
+    sentence: ClassVar[str] = (
+        "$column must have a share of rows that repeat another, whole or nearly, of $bounds; without a bound, of at most one in a "
+        "hundred more than healthy data of its size has, by the gold baseline $baseline."
+    )
+
+    class Config:
+        title = "Expect column duplicate share to be between"
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
+        execution_engine: Any = None,  # noqa: ANN401, ARG002
+    ) -> dict[str, Any]:
+        profile, baseline = self.measured(metrics)
+        found = duplicate_share(profile, baseline, self.level())
+        return self.result_of(found, rows=profile.rows, usual_max=found.expected + FLOORS["copies"])

@@ -1,0 +1,53 @@
+"""Rows that lie apart from all of gold, as an expectation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
+
+from .metrics.profile import PROFILE
+from .metrics.rows import OUTLIERS
+from .row_level import RowExpectation
+
+
+class ExpectColumnValuesToBeOnGoldManifold(RowExpectation):
+    """Expect the rows of the column to be as near to gold as gold is to itself.
+
+    ExpectColumnValuesToBeOnGoldManifold is a Column Map Expectation. A row is unexpected if its distance to
+    gold is more than 199 of 200 healthy rows have: other data, noise, or rows broken on the way.
+
+    Args:
+        column (str): The column name: texts, or embedding vectors, as the baseline was frozen.
+        column_list (list of str): In place of a column, the numeric columns of a numeric baseline.
+        baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
+        store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
+        group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
+        mostly (float): Successful if at least this share of the rows is as expected.
+
+    Returns:
+        An ExpectationValidationResult with the counts and, by result_format, the values and the indices of the unexpected rows, at
+        most 10,000 of them. `unexpected_index_column_names` in the result_format names rows on engines without an index.
+    """
+
+    mostly: float | SuiteParameterDict[str, Any] = pydantic.Field(
+        default=0.98, ge=0, le=1, description="The share of rows that must be as expected."
+    )
+
+    found_by: ClassVar[str] = OUTLIERS
+    metric_dependencies: ClassVar = (PROFILE, OUTLIERS)
+    sentence: ClassVar[str] = (
+        "$column must have rows as near to the gold baseline $baseline as gold is to itself, in at least $mostly of all rows."
+    )
+
+    class Config:
+        title = "Expect column values to be on gold manifold"
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: Any = None,  # noqa: ANN401, ARG002 - Great Expectations' signature
+    ) -> dict[str, Any]:
+        return self.result_of(metrics, runtime_configuration)
