@@ -1,87 +1,23 @@
-"""The command line: ``collapse-guard demo``, ``freeze``, ``check`` and ``baselines``.
+"""The command line: ``collapse-guard demo``, ``freeze``, ``check``, ``baselines`` and ``gx``.
 
-Exit status of ``check``: 0 the gate is open, 1 it closed, 2 it cannot judge. Of everything else: 0, or 2 for any error.
+Exit status of ``check`` and ``gx run``: 0 the gate is open, 1 it closed, 2 it cannot judge. Of everything else: 0, or 2 for any error.
 Standard output carries the result alone; progress, hints and errors go to standard error.
 """
 
 from __future__ import annotations
 
-import functools
 import os
-import sys
-import tempfile
-import traceback
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.errors import CollapseGuardError, InvalidInputError
+from collapse_guard.cli_gx import gx
+from collapse_guard.command import OPEN, STATUS, guarded, hint, shared, silence
+from collapse_guard.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collapse_guard.baseline.store import Entry
-
-OPEN, CLOSED, CANNOT_JUDGE = 0, 1, 2
-_STATUS = {"open": OPEN, "closed": CLOSED, "undecided": CANNOT_JUDGE}
-
-Command = Callable[..., int]
-
-
-def _guarded(command: Command) -> Callable[..., None]:
-    """Turn every error into one line and status 2, so that a failure is never mistaken for a closed gate."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever click passes
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: click.echo(f"collapse-guard: {message}", err=True)
-            sys.exit(_status(lambda: command(*args, **kwargs)))
-
-    return run
-
-
-def _status(command: Callable[[], int]) -> int:
-    try:
-        return command()
-    except CollapseGuardError as error:
-        click.echo(f"collapse-guard: {error}", err=True)
-    except (click.exceptions.Exit, click.ClickException):
-        raise
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("collapse-guard: interrupted", err=True)  # click would exit with the status of a closed gate
-    except BrokenPipeError:
-        pass  # the reader of our output left; the status still must not be that of a closed gate
-    except Exception as error:  # noqa: BLE001 - the last line of defence
-        click.echo(
-            f"collapse-guard: an unexpected error ({type(error).__name__}: {error}). Please report it with {_log()}.", err=True
-        )
-    return CANNOT_JUDGE
-
-
-def _log() -> str:
-    try:
-        with tempfile.NamedTemporaryFile("w", prefix="collapse-guard-", suffix=".log", delete=False) as file:
-            traceback.print_exc(file=file)
-    except OSError:
-        return f"this: {traceback.format_exc()}"
-    return file.name
-
-
-def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
-    store = click.option("--store", type=click.Path(), help="Folder of baselines; default COLLAPSE_GUARD_STORE, or ./gold.")
-    quiet = click.option("--quiet", is_flag=True, expose_value=False, callback=_silence, help="No progress bars, no hints.")
-    return store(quiet(command))
-
-
-def _silence(_context: click.Context, _parameter: click.Parameter, quiet: bool) -> None:  # noqa: FBT001 - click's signature
-    if quiet:
-        os.environ["COLLAPSE_GUARD_QUIET"] = "1"
-
-
-def _hint(text: str) -> None:
-    if os.environ.get("COLLAPSE_GUARD_QUIET") != "1":
-        click.echo(f"next: {text}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,10 +32,11 @@ def main() -> None:
 @click.option("--name", required=True, help="What to call the baseline: a-z, 0-9, - and _.")
 @click.option("--embedder", help="static, minilm, a model's name or folder, vectors, numeric; by column type if left out.")
 @click.option("--mode-column", help="Column of labels or topics in GOLD, by which lost modes are named.")
+@click.option("--group-column", help="Column of GOLD and of batches that says which rows come together: day, source, document.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the cells and the random directions.")
 @click.option("--no-exemplars", is_flag=True, help="Keep no gold row in the baseline or in verdicts.")
-@_shared
-@_guarded
+@shared
+@guarded
 def freeze(
     gold: str,
     column: tuple[str, ...],
@@ -124,7 +61,7 @@ def freeze(
         f"frozen {baseline.reference}: {baseline.rows:,} rows of {', '.join(baseline.columns)} ({baseline.embedder.identity})"
     )
     click.echo(render_card(power_card(baseline, Policy())))
-    _hint(f"collapse-guard check BATCH --baseline {baseline.reference} --store {Store(store).root}")
+    hint(f"collapse-guard check BATCH --baseline {baseline.reference} --store {Store(store).root}")
     return OPEN
 
 
@@ -132,6 +69,7 @@ def freeze(
 @click.argument("batch", type=click.Path())
 @click.option("--baseline", required=True, help="name, name@latest or name@digest.")
 @click.option("--column", multiple=True, help="If the column is called otherwise than in gold.")
+@click.option("--group-column", help="If the column of groups is called otherwise than in gold.")
 @click.option(
     "--fail-on",
     type=click.Choice(["early", "mid", "late", "never"]),
@@ -142,10 +80,17 @@ def freeze(
 @click.option("--alpha", type=float, default=0.01, show_default=True, help="Family-wise level of the narrowing statistics.")
 @click.option("--batch-id", help="How the verdict calls the batch; the beginning of its content digest if left out.")
 @click.option("--training-rows", type=int, help="Rows that each generation of the generator was trained on, if known.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "junit", "github"]),
+    default="text",
+    show_default=True,
+    help="What to print; github also writes the step summary of GitHub Actions.",
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Also write the verdict as JSON to this file.")
-@_shared
-@_guarded
+@shared
+@guarded
 def check(
     batch: str,
     baseline: str,
@@ -160,19 +105,25 @@ def check(
     Example: collapse-guard check batch.csv --baseline news
     """
     from collapse_guard.guard import check as check_batch  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.verdict.formats import FORMATS, append_step_summary  # noqa: PLC0415
 
     columns = column[0] if len(column) == 1 else column
     verdict = check_batch(batch, baseline, store=store, column=columns or None, **options)
     if output:
         _write(Path(output), verdict.to_json())
-    click.echo(verdict.to_json() if form == "json" else str(verdict))
+    click.echo(FORMATS[form](verdict))
+    if form == "github":
+        append_step_summary(verdict)
     name, _, digest = baseline.partition("@")
     pinned = f"{name}@{verdict.baseline.digest[:12]}"
     if verdict.outcome == "closed":
-        _hint(f"collapse-guard baselines show {pinned}, and the runbook for a closed gate in README")
+        hint(f"collapse-guard baselines show {pinned}, and the runbook for a closed gate in README")
     elif verdict.passed and digest in ("", "latest"):
-        _hint(f"pin the baseline in your pipeline: --baseline {pinned}")
-    return _STATUS[verdict.outcome]
+        hint(f"pin the baseline in your pipeline: --baseline {pinned}")
+    return STATUS[verdict.outcome]
+
+
+main.add_command(gx)
 
 
 @main.group()
@@ -181,8 +132,8 @@ def baselines() -> None:
 
 
 @baselines.command(name="list")
-@_shared
-@_guarded
+@shared
+@guarded
 def list_baselines(store: str | None) -> int:
     """List the baselines of a store, a line each."""
     from collapse_guard.baseline.store import Store  # noqa: PLC0415
@@ -191,16 +142,16 @@ def list_baselines(store: str | None) -> int:
     for entry in entries:
         click.echo(_line(entry))
     if entries:
-        _hint(f"collapse-guard baselines show {entries[-1].name}@{entries[-1].digest[:12]} --store {Store(store).root}")
+        hint(f"collapse-guard baselines show {entries[-1].name}@{entries[-1].digest[:12]} --store {Store(store).root}")
     else:
-        _hint(f"the store {Store(store).root} is empty: collapse-guard freeze GOLD --column COLUMN --name NAME")
+        hint(f"the store {Store(store).root} is empty: collapse-guard freeze GOLD --column COLUMN --name NAME")
     return OPEN
 
 
 @baselines.command()
 @click.argument("reference")
-@_shared
-@_guarded
+@shared
+@guarded
 def show(reference: str, store: str | None) -> int:
     """Show what REFERENCE was frozen from, what it can see, and what its modes are about."""
     from collapse_guard.baseline.store import Store  # noqa: PLC0415
@@ -218,21 +169,21 @@ def show(reference: str, store: str | None) -> int:
     click.echo(f"modes      {len(facts['modes']):,}")
     for number, mode in enumerate(facts["modes"]):
         click.echo(f"  {number:>4}  {_mode(mode, number)}")
-    _hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
+    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
     return OPEN
 
 
 @baselines.command()
 @click.argument("reference")
-@_shared
-@_guarded
+@shared
+@guarded
 def verify(reference: str, store: str | None) -> int:
     """Check every byte of a baseline. Exit status: 0 intact, 2 damaged or not there."""
     from collapse_guard.baseline.store import Store  # noqa: PLC0415
 
     entry = Store(store).verify(reference)
     click.echo(f"intact {entry.name}@{entry.digest}")
-    _hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
+    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
     return OPEN
 
 
@@ -240,8 +191,8 @@ def verify(reference: str, store: str | None) -> int:
 @click.option(
     "--folder", type=click.Path(file_okay=False), default="collapse-guard-demo", show_default=True, help="Where to write."
 )
-@click.option("--quiet", is_flag=True, expose_value=False, callback=_silence, help="No progress bars, no hints.")
-@_guarded
+@click.option("--quiet", is_flag=True, expose_value=False, callback=silence, help="No progress bars, no hints.")
+@guarded
 def demo(folder: str) -> int:
     """Run the main job on real text, offline: freeze, check, and watch a model collapse.
 
@@ -252,7 +203,7 @@ def demo(folder: str) -> int:
 
     made = run_demo(Path(folder), click.echo)
     run_checkpoint(made, click.echo)
-    _hint(f"collapse-guard check {folder}/generation-8.csv --baseline {NAME} --store {folder}/gold")
+    hint(f"collapse-guard check {folder}/generation-8.csv --baseline {NAME} --store {folder}/gold")
     return OPEN
 
 

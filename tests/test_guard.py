@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -172,11 +173,13 @@ def test_too_few_rows_are_undecided(mixture_baseline: cg.Baseline) -> None:
 
 
 def test_collapse_raises_when_asked(mixture_baseline: cg.Baseline) -> None:
-    """A pipeline can stop on the verdict, and shadow mode lets the same batch pass."""
+    """A pipeline can stop on the verdict, also in another process, and shadow mode lets the same batch pass."""
     narrow = pd.concat([mixture(50, 1)] * 20)
     verdict = cg.check(narrow, mixture_baseline)
-    with pytest.raises(cg.CollapseDetected, match="collapse"):
+    with pytest.raises(cg.CollapseDetected, match="collapse") as caught:
         verdict.raise_for_collapse()
+    travelled = pickle.loads(pickle.dumps(caught.value))
+    assert (str(travelled), travelled.verdict.to_json()) == (str(caught.value), verdict.to_json())
     shadow = cg.check(narrow, mixture_baseline, fail_on="never")
     assert (shadow.outcome, shadow.phase) == ("open", verdict.phase)
 

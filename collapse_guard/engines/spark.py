@@ -6,6 +6,7 @@ this package and its dependencies; where only the dependencies are installed, :f
 
 from __future__ import annotations
 
+import atexit
 import io
 import logging
 import re
@@ -78,17 +79,17 @@ def reduced(frame: DataFrame, columns: Sequence[str], reduce: Reduce) -> Iterato
 
 
 def ship(session: SparkSession) -> None:
-    """Send this package to the executors of ``session``; its dependencies must be installed there.
+    """Send this package to the executors of ``session``, of Spark 4; its dependencies must be installed there.
 
     Examples
     --------
     ``ship(spark)``, once, before the first check
     """
     package = Path(__file__).parents[1]
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(package, Path(folder, "root", package.name), ignore=shutil.ignore_patterns("expectations", "__pycache__"))
-        archive = shutil.make_archive(str(Path(folder, package.name)), "zip", Path(folder, "root"))
-        session.addArtifacts(archive, pyfile=True)
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # executors of classic Spark fetch the archive when they need it
+    shutil.copytree(package, folder / "root" / package.name, ignore=shutil.ignore_patterns("expectations", "__pycache__"))
+    session.addArtifacts(shutil.make_archive(str(folder / package.name), "zip", folder / "root"), pyfile=True)
 
 
 def _selected(frame: DataFrame, columns: Sequence[str]) -> DataFrame:

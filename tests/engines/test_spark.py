@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -213,7 +214,8 @@ import sys
 from pyspark.sql import SparkSession
 import collapse_guard as cg
 from collapse_guard.engines.spark import ship
-spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
+where = SparkSession.builder.config("spark.ui.enabled", "false")
+spark = (where.remote(sys.argv[1]) if sys.argv[1].startswith("sc:") else where.master(sys.argv[1])).getOrCreate()
 rows = spark.read.parquet(sys.argv[3]).repartition(3)
 baseline = cg.Store(sys.argv[2]).load("mixture")
 try:
@@ -226,16 +228,23 @@ print(cg.check(rows, baseline).outcome)
 """
 
 
-def test_the_package_is_sent_to_executors_that_lack_it(gold_store: Path, tmp_path: Path) -> None:
-    """On Spark Connect, with workers that have the dependencies but not this package: a clear error, and then ``ship``."""
+@pytest.mark.parametrize("kind", ["classic", "connect"])
+def test_the_package_is_sent_to_executors_that_lack_it(gold_store: Path, tmp_path: Path, kind: str) -> None:
+    """With workers that have the dependencies but not this package: a clear error, and after ``ship`` a verdict."""
     site = next(path for path in sys.path if path.endswith("site-packages"))
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{site}" exec {sys.executable} -S "$@"\n')
     python.chmod(0o755)
     mixture(1000, 1).to_parquet(tmp_path / "batch.parquet")
-    with connect_server(tmp_path, PYSPARK_PYTHON=str(python)) as address:
-        command = [sys.executable, "-W", "ignore", "-c", SHIP, address, str(gold_store), str(tmp_path / "batch.parquet")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    with connect_server(tmp_path, PYSPARK_PYTHON=str(python)) if kind == "connect" else nullcontext("local[2]") as master:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", SHIP, master, str(gold_store), str(tmp_path / "batch.parquet")],
+            env={**os.environ, "PYSPARK_PYTHON": str(python), "PYSPARK_DRIVER_PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
     before, after = done.stdout.splitlines() or ["", done.stderr]
     assert "No module named 'collapse_guard'" in before
     assert "engines.spark.ship" in before
