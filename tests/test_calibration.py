@@ -55,7 +55,22 @@ def freeze(seed: int, texts: list[str] | None = None) -> Baseline:
     null = calibrate(frame, located, texts, healthy, rng=rng)
     keys = np.empty(0, dtype=np.uint64)
     return Baseline(
-        ("v",), "vectors", 2 * HALF, 0, seed, {}, {}, frame, healthy.without_contents(), null, keys, keys, (), exemplars=False
+        ("v",),
+        "vectors",
+        2 * HALF,
+        0,
+        seed,
+        {},
+        {},
+        frame,
+        healthy.without_contents(),
+        null,
+        keys,
+        keys,
+        keys.astype(np.int64),
+        keys,
+        (),
+        exemplars=False,
     )
 
 

@@ -18,7 +18,7 @@ from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind
 from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile
-from collapse_guard.vectors import Keys
+from collapse_guard.vectors import Counts, Keys
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Baseline:
     healthy : profile of the calibration part
     calibration : the null
     reference_keys : keys of the contents of the reference part, by which copies of gold are known
+    gold_keys, gold_counts : ``(k,)`` keys of all of gold's contents, ascending, and how often each is there: gold's rows are known
+        again by them, without being stored
     rare_words : keys of the words that are rare in the reference part
     modes : what each mode is about
     exemplars : whether rows may be shown in verdicts
@@ -54,6 +56,8 @@ class Baseline:
     healthy: Profile
     calibration: Calibration
     reference_keys: Keys
+    gold_keys: Keys
+    gold_counts: Counts
     rare_words: Keys
     modes: tuple[Mode, ...]
     exemplars: bool
@@ -96,6 +100,8 @@ class Baseline:
             **{f"healthy.{name}": array for name, array in self.healthy.to_arrays().items()},
             **flatten(self.calibration, "calibration."),
             "reference_keys": self.reference_keys,
+            "gold_keys": self.gold_keys,
+            "gold_counts": self.gold_counts,
             "rare_words": self.rare_words,
             **{f"embedder.{name}": np.asarray(array) for name, array in self.embedder_arrays.items()},
         }
@@ -116,6 +122,8 @@ class Baseline:
             healthy=Profile.from_arrays(_under("healthy.", arrays)),
             calibration=restore(Calibration, arrays, "calibration."),
             reference_keys=arrays["reference_keys"],
+            gold_keys=arrays["gold_keys"],
+            gold_counts=arrays["gold_counts"],
             rare_words=arrays["rare_words"],
             modes=tuple(Mode(mode["label"], tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
             exemplars=facts["exemplars"],

@@ -57,7 +57,8 @@ def build_baseline(
     healthy_rows = located.take(slice(half, None))
     healthy_texts = texts[half:] if texts else None
     healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups)
-    reference_keys = text_keys(texts[:half]) if texts else vector_keys(vectors[:half])
+    keys = text_keys(texts) if texts else vector_keys(vectors)
+    gold_keys, gold_counts = np.unique(keys, return_counts=True)
     description, arrays = store_embedder(embedder)
     return Baseline(
         columns=columns,
@@ -70,7 +71,9 @@ def build_baseline(
         frame=frame,
         healthy=healthy.without_contents(),
         calibration=calibrate(frame, healthy_rows, healthy_texts, healthy, groups=healthy_groups, rng=rng),
-        reference_keys=np.unique(reference_keys),
+        reference_keys=np.unique(keys[:half]),
+        gold_keys=gold_keys,
+        gold_counts=gold_counts,
         rare_words=_rare_words(texts[:half]) if texts else np.empty(0, dtype=np.uint64),
         modes=describe_modes(frame, located, texts, labels=model.names if model else (), exemplars=exemplars),
         exemplars=exemplars,
