@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from collapse_guard.arrays import flatten
-from collapse_guard.vectors import Counts, Floats, Vectors
+from collapse_guard.vectors import Counts, Flags, Floats, Vectors
 
 if TYPE_CHECKING:
     import faiss
@@ -119,19 +119,27 @@ class Frame:
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
-    def locate(self, vectors: Vectors) -> Located:
-        """Return where each row of ``vectors``, ``(n, d)``, lies."""
+    def locate(self, vectors: Vectors, reference: Flags | None = None) -> Located:
+        """Return where each row of ``vectors``, ``(n, d)``, lies.
+
+        Rows that are rows of ``reference``, ``(n,)``, are measured as if the frame did not have them: they are no nearer to gold
+        than other rows of their kind, and no nearer to a centre that they drew.
+        """
         squared, cell = _search(self._cell_index, vectors, 1)
         log_radius = np.log(np.maximum(squared[:, 0] / self.scales[cell[:, 0]], _NEAR_ZERO))
-        distance_bin = np.searchsorted(self.edges, self.distances(vectors), side="left")
+        if reference is not None:
+            drawn = np.maximum(self._rows_of_cell[cell[reference, 0]], 2)
+            log_radius[reference] += 2 * np.log(drawn / (drawn - 1))
+        distance_bin = np.searchsorted(self.edges, self.distances(vectors, reference), side="left")
         mode = (vectors @ self.label_weights.T + self.label_biases).argmax(axis=1) if len(self.label_weights) else cell[:, 0]
         off = distance_bin == len(self.edges)
         return Located(vectors, np.where(off, self.modes, mode), log_radius, distance_bin)
 
-    def distances(self, vectors: Vectors) -> Floats:
-        """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row."""
-        squared, _ = _search(self._reference_index, vectors, NEIGHBOUR)
-        return np.sqrt(squared[:, -1])
+    def distances(self, vectors: Vectors, reference: Flags | None = None) -> Floats:
+        """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row, not counting a row of ``reference`` itself."""
+        squared, _ = _search(self._reference_index, vectors, NEIGHBOUR + (reference is not None))
+        nearest = squared[:, NEIGHBOUR - 1]
+        return np.sqrt(nearest if reference is None else np.where(reference, squared[:, NEIGHBOUR], nearest))
 
     def features(self, vectors: Vectors) -> Vectors:
         """Return ``(n, 2f)`` random Fourier features, whose inner products approach the Gaussian kernel.
@@ -145,6 +153,11 @@ class Frame:
         """Return ``(n,)`` fine cells: on which side of each random hyperplane a row lies (Charikar, STOC 2002)."""
         bits = (vectors - self.reference.mean(axis=0)) @ self.hyperplanes > 0
         return bits.astype(np.uint64) @ (np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64))
+
+    @cached_property
+    def _rows_of_cell(self) -> Counts:
+        """How many reference rows each cell has."""
+        return np.bincount(_search(self._cell_index, self.reference, 1)[1][:, 0], minlength=len(self.centres))
 
     @cached_property
     def _cell_index(self) -> faiss.IndexFlatL2:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from collapse_guard.anchors import AnchoredProfile, no_rows
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.build import build_baseline
 from collapse_guard.baseline.store import Store, require_name
@@ -23,11 +24,12 @@ from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind, chunks
 from collapse_guard.engines.spark import is_spark, reduced
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
-from collapse_guard.profile import Profile, empty_profile
+from collapse_guard.profile import Profile
 from collapse_guard.progress import progress
 from collapse_guard.vectors import Vectors
+from collapse_guard.verdict.anchored import judge_anchored
 from collapse_guard.verdict.policy import ALPHA, Policy
-from collapse_guard.verdict.verdict import Verdict, judge
+from collapse_guard.verdict.verdict import Verdict
 
 FEWEST_GOLD_ROWS = 1_000
 ADVISED_GOLD_ROWS = 2_000
@@ -167,19 +169,30 @@ def check(
         msg = f"expected a Baseline, or its name, got {type(baseline).__name__}. Freeze one, or name one with `store`."
         raise InvalidInputError(msg)
     started = time.perf_counter()
-    measured = profile(batch, baseline, column=column, group_column=group_column)
+    found = measured(batch, baseline, column=column, group_column=group_column)
     seconds = {"profile": time.perf_counter() - started}
-    return judge(measured, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
+    return judge_anchored(found, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
 
 
 def profile(
-    batch: Any,  # noqa: ANN401 - a path, any data frame, or a stream of Arrow batches
+    batch: Any,  # noqa: ANN401 - as below
     baseline: Baseline,
     *,
     column: str | Sequence[str] | None = None,
     group_column: str | None = None,
 ) -> Profile:
-    """Reduce ``batch`` to its sketches in the baseline's frame; see :func:`check`.
+    """Reduce all rows of ``batch`` to their sketches; see :func:`measured`."""
+    return measured(batch, baseline, column=column, group_column=group_column).whole
+
+
+def measured(
+    batch: Any,  # noqa: ANN401 - a path, any data frame, or a stream of Arrow batches
+    baseline: Baseline,
+    *,
+    column: str | Sequence[str] | None = None,
+    group_column: str | None = None,
+) -> AnchoredProfile:
+    """Reduce ``batch`` to its sketches in the baseline's frame, with gold's own rows and without; see :func:`check`.
 
     Raises
     ------
@@ -188,20 +201,26 @@ def profile(
     """
     columns = _columns(column) if column else baseline.columns
     total = measure(batch, baseline, columns=columns, group_column=group_column)
-    if not total.rows:
+    if not total.whole.rows:
         msg = (
-            f"expected rows with a value in {', '.join(map(repr, columns))}, got {total.nulls:,} rows, all empty. "
+            f"expected rows with a value in {', '.join(map(repr, columns))}, got {total.whole.nulls:,} rows, all empty. "
             "Check the column's name and the step that filled it."
         )
         raise InsufficientDataError(msg)
     return total
 
 
-def measure(batch: Any, baseline: Baseline, *, columns: Sequence[str], group_column: str | None = None) -> Profile:  # noqa: ANN401
+def measure(
+    batch: Any,  # noqa: ANN401 - as above
+    baseline: Baseline,
+    *,
+    columns: Sequence[str],
+    group_column: str | None = None,
+) -> AnchoredProfile:
     """Reduce one part of a batch, which may have no rows; the profiles of the parts add up to that of the whole."""
     if is_spark(batch):
         return _measure_by_spark(batch, baseline, columns, group_column)
-    total = empty_profile(baseline.frame)
+    total = no_rows(baseline.frame)
     kind = baseline.kind
     embedder = DistinctEmbedder(baseline.embedder) if kind == "text" else baseline.embedder
     beside = _groups_beside(baseline, group_column)
@@ -210,15 +229,22 @@ def measure(batch: Any, baseline: Baseline, *, columns: Sequence[str], group_col
             vectors, truncated = _encode(embedder, chunk.values, bar)
             texts = chunk.values if kind == "text" else None
             groups = next(iter(chunk.beside.values()), ())
-            total = total + Profile.of(baseline.frame, vectors, texts, groups=groups, nulls=chunk.nulls, truncated=truncated)
+            total = total + AnchoredProfile.of(
+                baseline.frame, vectors, texts, baseline.known_rows, groups=groups, nulls=chunk.nulls, truncated=truncated
+            )
     return total
 
 
-def _measure_by_spark(batch: Any, baseline: Baseline, columns: Sequence[str], group_column: str | None) -> Profile:  # noqa: ANN401
+def _measure_by_spark(
+    batch: Any,  # noqa: ANN401 - as above
+    baseline: Baseline,
+    columns: Sequence[str],
+    group_column: str | None,
+) -> AnchoredProfile:
     """Reduce each part where it lies, and add up the profiles here."""
     wanted = list(dict.fromkeys([*columns, *_groups_beside(baseline, group_column)]))
     part = partial(measure, baseline=baseline.bare(), columns=columns, group_column=group_column)
-    return sum(map(Profile.from_arrays, reduced(batch, wanted, part)), empty_profile(baseline.frame))
+    return sum(map(AnchoredProfile.from_arrays, reduced(batch, wanted, part)), no_rows(baseline.frame))
 
 
 def _groups_beside(baseline: Baseline, group_column: str | None) -> tuple[str, ...]:

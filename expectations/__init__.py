@@ -22,6 +22,7 @@ from .expect_column_lexical_diversity_ratio_to_be_between import ExpectColumnLex
 from .expect_column_not_to_show_collapse import ExpectColumnNotToShowCollapse
 from .expect_column_values_to_be_on_gold_manifold import ExpectColumnValuesToBeOnGoldManifold
 from .expect_column_values_to_be_semantically_unique import ExpectColumnValuesToBeSemanticallyUnique
+from .expect_gold_anchor_share_to_be_between import ExpectGoldAnchorShareToBeBetween
 from .gate_action import CollapseGuardGate
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "ExpectColumnNotToShowCollapse",
     "ExpectColumnValuesToBeOnGoldManifold",
     "ExpectColumnValuesToBeSemanticallyUnique",
+    "ExpectGoldAnchorShareToBeBetween",
 ]

@@ -9,6 +9,7 @@ from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.expectations.expectation import ColumnAggregateExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
+from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.profile import Profile
@@ -75,8 +76,13 @@ class BaselineExpectation(DataDocs, ColumnAggregateExpectation):
         return configuration
 
     def measured(self, metrics: dict[str, Any]) -> tuple[Profile, Baseline]:
-        """Return the profile and its baseline, or raise what kept the metric from measuring."""
+        """Return the profile of all rows and its baseline, or raise what kept the metric from measuring."""
+        anchored, baseline = self.anchored(metrics)
+        return anchored.whole, baseline
+
+    def anchored(self, metrics: dict[str, Any]) -> tuple[AnchoredProfile, Baseline]:
+        """Return the profile with gold's own rows and without, and its baseline, or raise as above."""
         value = metrics[PROFILE]
         if isinstance(value, Failure):
             raise InvalidInputError(value.message)
-        return value.profile, load_baseline(value.reference, self._get_success_kwargs()["store"])
+        return value.anchored, load_baseline(value.reference, self._get_success_kwargs()["store"])

@@ -8,8 +8,8 @@ from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 
 from collapse_guard.errors import InsufficientDataError
+from collapse_guard.verdict.anchored import judge_anchored
 from collapse_guard.verdict.policy import Policy
-from collapse_guard.verdict.verdict import judge
 
 from .base import BaselineExpectation
 from .mode_plot import mode_counts
@@ -52,10 +52,10 @@ class ExpectColumnNotToShowCollapse(BaselineExpectation):
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
         execution_engine: Any = None,  # noqa: ANN401, ARG002
     ) -> dict[str, Any]:
-        profile, baseline = self.measured(metrics)
+        found, baseline = self.anchored(metrics)
         wanted = self._get_success_kwargs()
-        verdict = judge(profile, baseline, Policy.of(wanted["fail_on"], wanted["alpha"]))
+        verdict = judge_anchored(found, baseline, Policy.of(wanted["fail_on"], wanted["alpha"]))
         if verdict.phase is None:
             raise InsufficientDataError(verdict.reason)
-        details = {"verdict": verdict.to_dict(), "text": str(verdict), "modes": mode_counts(profile, baseline)}
+        details = {"verdict": verdict.to_dict(), "text": str(verdict), "modes": mode_counts(found.whole, baseline)}
         return {"success": verdict.passed, "result": {"observed_value": verdict.phase.value, "details": details}}

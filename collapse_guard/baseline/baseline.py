@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.anchors import GoldKeys
 from collapse_guard.arrays import flatten, restore
 from collapse_guard.baseline.modes import Mode
 from collapse_guard.calibration import Calibration
@@ -72,6 +73,16 @@ class Baseline:
     def reference(self) -> str:
         """``name@digest``, which always means this baseline."""
         return f"{self.name}@{self.digest[:12]}"
+
+    @cached_property
+    def known_rows(self) -> GoldKeys:
+        """The contents by which gold's rows are known in a batch."""
+        return GoldKeys(self.gold_keys[self.gold_counts == 1], self.reference_keys)
+
+    @property
+    def natural_anchors(self) -> float:
+        """The share of healthy rows that have such a content by chance: as many as gold has contents twice (Good 1953)."""
+        return 2 * (float((self.gold_counts == 2).sum()) + 1) / self.rows
 
     @cached_property
     def embedder(self) -> Embedder:

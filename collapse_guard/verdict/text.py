@@ -118,6 +118,12 @@ def _sure(verdict: Verdict) -> str:
         f"How sure: a row is marked ✗ if so large a loss comes by chance in fewer than {policy.alpha:.2g} of healthy batches of this "
         "size, all narrowing rows taken together, and its whole interval is beyond the floor set for it."
     ]
+    if verdict.anchors and verdict.anchors.judged_without:
+        own = verdict.anchors
+        lines.append(
+            f"{own.rows:,} rows ({own.share:.0%}) are gold's own, more than chance brings: the rest was judged without them too, each at "
+            "half the level, and the worse verdict stands."
+        )
     if verdict.shifted:
         lines.append("The batch also differs from gold in place (drift), which by itself never closes the gate.")
     return "\n".join(lines)

@@ -89,6 +89,23 @@ class EffectiveSample:
 
 
 @dataclass(frozen=True)
+class Anchors:
+    """Rows of the batch that are gold's own.
+
+    Attributes
+    ----------
+    rows, share : how many, and of all rows
+    natural_share : what chance brings
+    judged_without : whether they are more than that, and the rest was judged by itself too
+    """
+
+    rows: int
+    share: float
+    natural_share: float
+    judged_without: bool
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The judgement on one batch.
 
@@ -101,6 +118,7 @@ class Verdict:
     shifted : whether the batch drifted, in whatever direction
     effective_sample : how many healthy rows are as varied
     equivalent_generations : after so many re-fits on training sets of the given size, a sample would be as poor
+    anchors : rows that are gold's own; None where they were not looked for
     severity : from 0 to 1, the largest loss of each family, averaged over the families
     """
 
@@ -119,6 +137,7 @@ class Verdict:
     effective_sample: EffectiveSample | None
     equivalent_generations: Interval | None
     severity: Interval | None
+    anchors: Anchors | None
     versions: dict[str, str]
     created_at: str
     seconds: dict[str, float]
@@ -235,7 +254,7 @@ def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Ver
             f"cannot judge: {batch.rows:,} rows are too few. At least {needed:,} rows{size} would do; gather more before checking."
         )
     return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
-                   effective_sample=None, equivalent_generations=None, severity=None, **common)  # fmt: skip
+                   effective_sample=None, equivalent_generations=None, severity=None, anchors=None, **common)  # fmt: skip
 
 
 def _decided(
@@ -258,6 +277,7 @@ def _decided(
         effective_sample=_effective_sample(found.effective, found.compared_rows) if math.isfinite(found.effective[2]) else None,
         equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
         severity=_severity(found.findings),
+        anchors=None,
         **common,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collapse_guard import guard
+from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.profile import Profile
 
 from .engine import Asked, EngineMetric, Failure, Request, caught, load_baseline, rows_of
@@ -14,10 +15,15 @@ PROFILE = "column.collapse_guard.profile"
 
 @dataclass(frozen=True)
 class Measured:
-    """The profile, and the pinned reference of the baseline it was measured against."""
+    """The profile, with gold's own rows and without, and the pinned reference of the baseline it was measured against."""
 
-    profile: Profile
+    anchored: AnchoredProfile
     reference: str
+
+    @property
+    def profile(self) -> Profile:
+        """The profile of all rows."""
+        return self.anchored.whole
 
 
 class ColumnProfile(EngineMetric):
@@ -35,7 +41,7 @@ class ColumnProfile(EngineMetric):
             groups = values["group_column"] or baseline.group_column
             request = Request(asked.metric_domain_kwargs, baseline, (groups,) if groups else ())
             with rows_of(asked.execution_engine, request) as source:
-                profile = guard.profile(source, baseline, column=request.columns, group_column=values["group_column"])
-            return Measured(profile, f"{baseline.name}@{baseline.digest}")
+                found = guard.measured(source, baseline, column=request.columns, group_column=values["group_column"])
+            return Measured(found, f"{baseline.name}@{baseline.digest}")
 
         return caught(work)

@@ -18,6 +18,7 @@ import pytest
 
 import collapse_guard as cg
 from collapse_guard import guard
+from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.engines import spark as engine
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.profile import Profile
@@ -106,9 +107,9 @@ def test_executors_import_neither_torch_nor_great_expectations(
     """A worker that embeds texts by the static embedder stays light."""
     written = tmp_path / "modules.json"
 
-    def measured(reader: pa.RecordBatchReader) -> Profile:
+    def measured(reader: pa.RecordBatchReader) -> AnchoredProfile:
         profile = guard.measure(reader, baseline, columns=("text",))
-        written.write_text(json.dumps([profile.rows, sorted(sys.modules)]))
+        written.write_text(json.dumps([profile.whole.rows, sorted(sys.modules)]))
         return profile
 
     baseline = cg.Baseline.from_content(*text_baseline.content(), name="", digest="")

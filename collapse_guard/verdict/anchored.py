@@ -1,0 +1,59 @@
+"""The verdict on a batch that holds rows of gold: judged with them and without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scipy.stats import binom
+
+from collapse_guard.anchors import AnchoredProfile
+from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.verdict.phase import Phase
+from collapse_guard.verdict.policy import FLOORS, Policy
+from collapse_guard.verdict.verdict import Anchors, Verdict, judge
+
+_PHASES = list(Phase)
+
+
+def judge_anchored(
+    found: AnchoredProfile,
+    baseline: Baseline,
+    policy: Policy,
+    *,
+    batch_id: str | None = None,
+    training_rows: int | None = None,
+    seconds: dict[str, float] | None = None,
+) -> Verdict:
+    """Judge a batch, and, where it holds more of gold's own rows than chance brings, the rest of it too.
+
+    Then each is judged at half the level, and the worse verdict stands, with the facts of the whole batch. A rest too small to be
+    judged leaves the batch undecided: padding must not hide what comes with it.
+    """
+    anchors = Anchors(
+        found.rows, found.rows / found.whole.rows, baseline.natural_anchors, judged_without=_padded(found, baseline, policy)
+    )
+    if not anchors.judged_without:
+        verdict = judge(found.whole, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
+        return replace(verdict, anchors=anchors)
+    halved = replace(policy, alpha=policy.alpha / 2)
+    whole, rest = (
+        judge(part, baseline, halved, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
+        for part in (found.whole, found.rest)
+    )
+    worse = rest if _badness(rest) > _badness(whole) else whole
+    said = f"without the {found.rows:,} rows that are gold's own, {rest.reason}" if worse is rest else whole.reason
+    return replace(worse, batch=whole.batch, policy=policy, reason=said, anchors=anchors)
+
+
+def _padded(found: AnchoredProfile, baseline: Baseline, policy: Policy) -> bool:
+    """Say whether gold's own rows are more than chance brings, and enough to matter, and are not all of the batch."""
+    share = found.rows / found.whole.rows
+    chance = binom.sf(found.rows - 1, found.whole.rows, min(baseline.natural_anchors, 1.0))
+    return bool(found.rest.rows and chance < policy.alpha and share - baseline.natural_anchors > FLOORS["copies"])
+
+
+def _badness(verdict: Verdict) -> float:
+    """Order verdicts: a closed gate is worse than none, and none is worse than an open one."""
+    if verdict.phase is None:
+        return _PHASES.index(Phase.SHIFTED) + 0.5
+    return _PHASES.index(verdict.phase)

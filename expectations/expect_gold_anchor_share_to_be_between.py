@@ -1,0 +1,63 @@
+"""The share of verified gold rows as an expectation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
+
+from collapse_guard.verdict.ratios import RatioInterval
+
+from .bounded import BoundedExpectation
+
+LEAST_SHARE = 0.10
+
+
+class ExpectGoldAnchorShareToBeBetween(BoundedExpectation):
+    """Expect the share of rows that are gold's own to be between two bounds.
+
+    ExpectGoldAnchorShareToBeBetween is a Column Aggregate Expectation. Training on a share of clean human data slows collapse
+    (Gerstgrasser et al. 2024, arXiv:2404.01413), but no universal safe share is known: below a tenth it fails by default; set another
+    with severity warning at a half. A row is gold's own if its content, unchanged, occurs in gold once.
+
+    Args:
+        column (str): The column name: texts, or embedding vectors, as the baseline was frozen.
+        column_list (list of str): In place of a column, the numeric columns of a numeric baseline.
+        baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
+        store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
+        group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
+        min_value (float or None): The lower bound; no bound if None.
+        max_value (float or None): The upper bound; no bound if None.
+        strict_min (bool): If True, the share must be above min_value.
+        strict_max (bool): If True, the share must be below max_value.
+        alpha (float): Not used: all rows are counted, and the share is exact.
+
+    Returns:
+        An ExpectationValidationResult; `observed_value` is the share, and `details` holds the number of rows and the share that chance
+        brings.
+    """
+
+    min_value: float | SuiteParameterDict[str, Any] | None = pydantic.Field(
+        default=LEAST_SHARE, description="Lower bound of the share."
+    )
+
+    success_keys: ClassVar = BoundedExpectation.bounded_keys
+    args_keys: ClassVar = ("column", *success_keys)
+    quantity: ClassVar[str] = "Share"
+    sentence: ClassVar[str] = "$column must have a share of rows that are rows of the gold baseline $baseline of $bounds."
+
+    class Config:
+        title = "Expect gold anchor share to be between"
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
+        execution_engine: Any = None,  # noqa: ANN401, ARG002
+    ) -> dict[str, Any]:
+        found, baseline = self.anchored(metrics)
+        share = found.rows / found.whole.rows
+        return self.result_of(
+            RatioInterval(found.rows, baseline.natural_anchors * found.whole.rows, share, share, share), rows=found.whole.rows
+        )
