@@ -102,8 +102,12 @@ class Calibration:
     energy: DistanceNull
     clustering: Clustering
 
-    def expected(self, rows: int) -> Floats:
-        """Return ``(s,)`` what healthy data of ``rows`` rows scores."""
+    def expected(self, batch: Clumps, healthy: Clumps) -> Floats:
+        """Return ``(s,)`` what healthy data of the size of ``batch`` scores.
+
+        Where rows come in larger groups than in the calibration part, as much as rows of so many groups score there.
+        """
+        rows = min(batch.rows, healthy.rows_a_group / batch.concentration)
         split = rows <= self.bias_sizes[0]
         return np.asarray(self.values + (self._at(rows, self.biases) if split else self._by_inverse(rows)))
 
@@ -121,12 +125,12 @@ class Calibration:
         sampling = self.deviations**2 * (self._at(rows, self.inflations) ** 2 * own + usual)
         return np.asarray(np.sqrt(sampling + extrapolated**2))
 
-    def _by_inverse(self, rows: int) -> Floats:
+    def _by_inverse(self, rows: float) -> Floats:
         """Return the bias against the whole calibration part, in proportion to 1/n, as the largest splits give it."""
         whole = 1 / (2 * self.bias_sizes[0])
         return np.asarray(self.biases[0] / whole * (1 / rows - whole))
 
-    def _at(self, rows: int, curve: Floats) -> Floats:
+    def _at(self, rows: float, curve: Floats) -> Floats:
         return np.array([np.interp(1 / rows, 1 / self.bias_sizes, column) for column in curve.T])
 
     def family_wise(self, z: Floats) -> Floats:
@@ -156,9 +160,10 @@ def calibrate(
     values = _values(profile)
     influences = np.stack([statistic.influence(profile, located) for statistic in ROW_SUMS], axis=1)
     deviations = np.maximum(influences.std(axis=0), np.finfo(float).tiny)
-    sizes, biases, scatters = _split_curve(frame, located, values, influences, rng)
+    sizes, biases, scatters = _split_curve(frame, located, values, influences, groups, rng)
     radius, tails, recalls = _blocks(frame, located, rng)
     pair_radius = natural_radius(profile.sample.payload)
+    clustering = learn_clustering(frame, located, texts, profile, groups, pair_radius) if groups else NONE
     frechet, energy = _distances(located.vectors, rng)
     blocks, windows = len(located) / BLOCK, compression_ratios(sampled_rows(profile.duplicates).tolist())
     return Calibration(
@@ -167,7 +172,7 @@ def calibrate(
         smallest_z=_smallest_z(_correlation(influences), rng),
         bias_sizes=sizes,
         biases=biases,
-        inflations=np.maximum(scatters * np.sqrt(sizes)[:, None] / deviations, 1),
+        inflations=np.maximum(scatters * np.sqrt(sizes)[:, None] / deviations / _group_errors(clustering, profile, sizes), 1),
         block_radius=radius,
         neighbour_tail=BlockNull.of(tails, blocks),
         recall=BlockNull.of(recalls, blocks),
@@ -180,7 +185,7 @@ def calibrate(
         drift_null=null_moments(frame.features(located.vectors).astype(np.float64)),
         frechet=frechet,
         energy=energy,
-        clustering=learn_clustering(frame, located, texts, profile, groups, pair_radius) if groups else NONE,
+        clustering=clustering,
     )
 
 
@@ -204,16 +209,17 @@ def _smallest_z(correlation: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _split_curve(
-    frame: Frame, located: Located, values: Floats, influences: Floats, rng: np.random.Generator
+    frame: Frame, located: Located, values: Floats, influences: Floats, groups: Sequence[str], rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Score disjoint splits of falling size: by n alone, how much a plug-in number loses, and how it scatters.
 
+    Where there are groups, splits are of whole ones: few groups show less than as many rows of many.
     The mean influence of the rows used is taken off, so that first-order noise cancels and the bias is precise.
     """
     sizes = _sizes(len(located))
     biases, scatters = [], []
     for rows in sizes:
-        parts = _disjoint(len(located), rows, rng)
+        parts = _disjoint(len(located), rows, groups, rng)
         # No row sum reads the texts, and hashing their words would take most of the time.
         split = np.array([_values(Profile.of_located(frame, located.take(part), None)) for part in parts])
         biases.append(split.mean(axis=0) - values - influences[np.concatenate(parts)].mean(axis=0))
@@ -223,14 +229,26 @@ def _split_curve(
     return np.array(sizes, dtype=np.float64), np.array(biases), np.array(scatters)
 
 
-def _disjoint(whole: int, rows: int, rng: np.random.Generator) -> list[Counts]:
+def _group_errors(clustering: Clustering, profile: Profile, sizes: Floats) -> Floats:
+    """Return ``(b, s)`` how much more splits of those sizes scatter because their rows come in groups."""
+    usual = Clumps.of(profile.groups, profile.rows)
+    return np.array([[usual.like(rows).design_effect(each) ** 0.5 for each in clustering.row_sums] for rows in sizes])
+
+
+def _disjoint(whole: int, rows: int, groups: Sequence[str], rng: np.random.Generator) -> list[Counts]:
     """Return splits of ``rows`` each, disjoint until the whole is used up; of a small share of it, as many as are asked for."""
     wanted = _SPLITS_PER_SIZE if rows <= _SMALL_SHARE * whole else whole // rows
     parts: list[Counts] = []
     while len(parts) < wanted:
-        order = rng.permutation(whole)
+        order = _grouped_order(groups, rng) if groups else rng.permutation(whole)
         parts += [order[at : at + rows] for at in range(0, whole - rows + 1, rows)]
     return parts[:wanted]
+
+
+def _grouped_order(groups: Sequence[str], rng: np.random.Generator) -> Counts:
+    """Return the rows in a random order of their groups."""
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    return np.argsort(rng.permutation(int(codes.max()) + 1)[codes], kind="stable")
 
 
 def _sizes(rows: int) -> list[int]:

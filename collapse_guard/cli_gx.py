@@ -76,7 +76,8 @@ def run(project: Path, checkpoint: str, fail_on: Severity) -> int:
 
 
 def _table(lines: tuple[Line, ...]) -> list[str]:
-    rows = [(line.expectation, line.column, line.severity.value, line.state) for line in lines]
+    several = len({line.suite for line in lines}) > 1
+    rows = [(*([line.suite] * several), line.expectation, line.column, line.severity.value, line.state) for line in lines]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), line.observed])

@@ -10,10 +10,9 @@ import numpy as np
 from scipy import sparse
 
 from collapse_guard.contents import link_keys, phrase_keys, text_keys, vector_keys
-from collapse_guard.errors import InsufficientDataError
 from collapse_guard.frame import Frame, Located
 from collapse_guard.profile import Profile, type_keys
-from collapse_guard.statistics.groups import FEWEST_GROUPS, Clumps, Grouping
+from collapse_guard.statistics.groups import Clumps, Grouping
 from collapse_guard.statistics.repetition import close_to_another
 from collapse_guard.statistics.richness import types_owed
 from collapse_guard.statistics.rowsums import ROW_SUMS
@@ -51,27 +50,14 @@ NONE = Clustering(inf, np.zeros(len(ROW_SUMS)), *[0.0] * 8)
 def learn_clustering(
     frame: Frame, located: Located, texts: Sequence[str] | None, profile: Profile, groups: Sequence[str], pair_radius: float
 ) -> Clustering:
-    """Learn from the located rows of the calibration part, their texts, their ``profile`` and the names of their groups.
-
-    Raises
-    ------
-    InsufficientDataError
-        Groups so few, or so unequal, that they count as fewer than ``FEWEST_GROUPS``.
-    """
-    equal = 1 / Clumps.of(profile.groups, profile.rows).concentration
-    if equal < FEWEST_GROUPS:
-        msg = (
-            f"expected groups that count as at least {2 * FEWEST_GROUPS} equal ones in gold, got {len(set(groups)):,} in the half that "
-            f"plays the healthy data, which count as {equal:.1f}. Gather more groups, or leave the group column out."
-        )
-        raise InsufficientDataError(msg)
+    """Learn from the located rows of the calibration part, their texts, their ``profile`` and the names of their groups."""
     codes = np.unique(np.asarray(groups), return_inverse=True)[1]
     grouping = Grouping.of(codes)
     contents = vector_keys(located.vectors) if texts is None else text_keys(texts)
     modes = sparse.csr_matrix((np.ones(len(located)), (np.arange(len(located)), located.mode)))
     near = close_to_another(located.vectors, pair_radius) if texts is None else _linked(texts, contents)
     return Clustering(
-        equal,
+        1 / Clumps.of(profile.groups, profile.rows).concentration,
         np.array([grouping.intraclass(statistic.influence(profile, located)) for statistic in ROW_SUMS]),
         *_in_blocks(frame, located, codes),
         modes=grouping.intraclass(modes),

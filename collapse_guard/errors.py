@@ -27,7 +27,7 @@ class ColumnNotFoundError(InvalidInputError, KeyError):
     def among(cls, missing: Iterable[str], available: Iterable[str]) -> ColumnNotFoundError:
         """Build the message from what was asked for and what is there."""
         wanted, there = ", ".join(map(repr, missing)), ", ".join(map(repr, available))
-        return cls(f"expected column {wanted}; the data has {there or 'no columns'}. Name one of those with `column`.")
+        return cls(f"expected column {wanted}; the data has {there or 'no columns'}. Name one of those.")
 
 
 class InsufficientDataError(InvalidInputError):
@@ -48,6 +48,10 @@ class BaselineNotFoundError(CollapseGuardError, KeyError):
 
 class CorruptBaselineError(CollapseGuardError, ValueError):
     """A baseline whose bytes are not the bytes that were frozen."""
+
+
+class SignatureError(CollapseGuardError, ValueError):
+    """A signature that is missing, or does not fit the baseline or the signers that are allowed."""
 
 
 class StoreError(CollapseGuardError, OSError):

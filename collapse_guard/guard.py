@@ -89,6 +89,9 @@ def freeze(
         msg = f"expected a seed of 0 or more, got {seed}. Choose another."
         raise InvalidInputError(msg)
     columns = _columns(column)
+    if {group_column, mode_column} & set(columns):
+        msg = f"expected groups and modes in columns of their own, got the measured column {', '.join(map(repr, columns))}. Name another."
+        raise InvalidInputError(msg)
     rows = _read(gold, columns, _asked_kind(embedder), [name for name in (mode_column, group_column) if name])
     if len(rows.values) < FEWEST_GOLD_ROWS:
         msg = (
@@ -199,7 +202,7 @@ def measured(
     InsufficientDataError
         No row with a value.
     """
-    columns = _columns(column) if column else baseline.columns
+    columns = _aligned(_columns(column), baseline) if column else baseline.columns
     total = measure(batch, baseline, columns=columns, group_column=group_column)
     if not total.whole.rows:
         msg = (
@@ -290,6 +293,17 @@ def _columns(column: str | Sequence[str]) -> tuple[str, ...]:
         msg = "expected a column, got none. Name the column to measure with `column`."
         raise InvalidInputError(msg)
     return columns
+
+
+def _aligned(columns: tuple[str, ...], baseline: Baseline) -> tuple[str, ...]:
+    """Return the columns in gold's order, if they are called as there: another order would measure other things."""
+    if len(columns) != len(baseline.columns):
+        msg = (
+            f"expected {len(baseline.columns)} columns, for gold's {', '.join(map(repr, baseline.columns))}, got {len(columns)}: "
+            f"{', '.join(map(repr, columns))}. Name as many, in that order."
+        )
+        raise InvalidInputError(msg)
+    return baseline.columns if set(columns) == set(baseline.columns) else columns
 
 
 def _asked_kind(embedder: str | None) -> Kind | None:

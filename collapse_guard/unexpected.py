@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.contents import content_keys, text_keys, vector_keys
@@ -27,6 +28,7 @@ from collapse_guard.vectors import Flags, Keys
 MOST_ROWS = 10_000
 """Rows that are listed, at most: a result is read by people, and kept by Great Expectations for as long as its engine lives."""
 
+LETTERS_SHOWN = 500
 _NUMBERS_SHOWN = 4
 
 
@@ -61,37 +63,40 @@ class Sought:
 
 @dataclass(frozen=True)
 class FoundRows:
-    """Rows that were found.
+    """Rows that were found; columns ``label``, ``value`` (the text, or the beginning of the vector), and one for each that names rows.
 
     Attributes
     ----------
-    table : columns ``label``, ``value`` (the text, or the beginning of the vector) and those that say which row it is
+    first : the first row of each label, which is as it should be; none where rows are unexpected by themselves
+    unexpected : the others, at most ``MOST_ROWS``
     """
 
-    table: pa.Table
+    first: pa.Table
+    unexpected: pa.Table
 
     def __add__(self, other: FoundRows) -> FoundRows:
-        return FoundRows(pa.concat_tables([self.table, other.table]).slice(0, 2 * MOST_ROWS))
+        again = pc.is_in(other.first["label"], self.first["label"])
+        later = [other.first.filter(again), other.unexpected]
+        return FoundRows(
+            pa.concat_tables([self.first, other.first.filter(pc.invert(again))]),
+            pa.concat_tables([self.unexpected, *later]).slice(0, MOST_ROWS),
+        )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the table as bytes: what travels between machines."""
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, self.table.schema) as writer:
-            writer.write_table(self.table)
-        return {"table": np.frombuffer(sink.getvalue(), dtype=np.uint8)}
+        """Return the tables as bytes: what travels between machines."""
+        return {"first": _as_bytes(self.first), "unexpected": _as_bytes(self.unexpected)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> FoundRows:
         """Rebuild from :meth:`to_arrays`."""
-        return cls(pa.ipc.open_stream(arrays["table"].tobytes()).read_all())
+        return cls(*(pa.ipc.open_stream(arrays[name].tobytes()).read_all() for name in ("first", "unexpected")))
 
-    def unexpected(self, sought: Sought) -> pa.Table:
-        """Return the rows that are unexpected, at most ``MOST_ROWS``: all, or all but the first of each label."""
-        if not sought.repeats:
-            return self.table.slice(0, MOST_ROWS)
-        labels = self.table["label"].to_numpy()
-        first = np.unique(labels, return_index=True)[1]
-        return self.table.take(pa.array(np.setdiff1d(np.arange(len(labels)), first))).slice(0, MOST_ROWS)
+
+def _as_bytes(table: pa.Table) -> npt.NDArray[np.uint8]:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return np.frombuffer(sink.getvalue(), dtype=np.uint8)
 
 
 def outliers(profile: Profile) -> Sought:
@@ -103,17 +108,20 @@ def outliers(profile: Profile) -> Sought:
 def repeats(profile: Profile, baseline: Baseline) -> Sought:
     """Return the contents that come again, whole or but for one word; of vectors, those close to another.
 
-    Of more than some ten thousand texts, or four thousand vectors, near copies are looked for in a fair sample.
+    Of more than some ten thousand texts, or four thousand vectors, near copies are looked for in a fair sample, and counted up.
     """
-    again = profile.duplicates.keys[profile.duplicates.counts > 1]
+    contents = profile.duplicates
+    again = contents.keys[contents.counts > 1]
     near, labels = profile.links.components() if baseline.kind == "text" else _close(profile, baseline)
-    share = profile.links.kept_share if baseline.kind == "text" else 1.0
+    # Links are a share of all links; pairs of rows grow with the square of the rows.
+    growth = (
+        1 / profile.links.kept_share if baseline.kind == "text" else (contents.distinct / max(len(profile.sample.keys), 1)) ** 2
+    )
+    merged = min((len(near) - len(np.unique(labels))) * growth, contents.distinct)
     exact = np.setdiff1d(again, near)
     keys, labels = np.concatenate([near, exact]), np.concatenate([labels, exact])
     order = np.argsort(keys)
-    merged = (len(near) - len(np.unique(labels[: len(near)]))) / share
-    count = profile.rows - profile.duplicates.distinct + merged
-    return Sought(round(count), keys[order], labels[order], repeats=True)
+    return Sought(round(profile.rows - contents.distinct + merged), keys[order], labels[order], repeats=True)
 
 
 def _close(profile: Profile, baseline: Baseline) -> tuple[Keys, Keys]:
@@ -124,24 +132,33 @@ def _close(profile: Profile, baseline: Baseline) -> tuple[Keys, Keys]:
 
 
 def seek(source: Any, baseline: Baseline, sought: Sought, *, columns: Sequence[str], beside: Sequence[str]) -> FoundRows:  # noqa: ANN401
-    """Look through one part of a batch for the rows of ``sought``; ``beside`` are the columns that say which row it is."""
+    """Look through one part of a batch for the rows of ``sought``; ``beside`` are the columns that say which row it is, as texts."""
+    nothing = _schema(beside).empty_table()
+    found = FoundRows(nothing, nothing)
     if is_spark(source):
         part = partial(seek, baseline=baseline.bare(), sought=sought, columns=columns, beside=beside)
         arrays = reduced(source, list(dict.fromkeys([*columns, *beside])), part)
-        return sum(map(FoundRows.from_arrays, arrays), FoundRows(_schema(beside).empty_table()))
-    found = FoundRows(_schema(beside).empty_table())
-    for chunk in chunks(source, columns, kind=baseline.kind, beside=beside):
-        if not len(chunk.values):
-            continue
-        hit, labels = sought.labels_of(_row_keys(chunk, baseline))
-        at = np.flatnonzero(hit)
-        rows = [[_shown(chunk.values[row]) for row in at], *([chunk.beside[name][row] for row in at] for name in beside)]
-        found = found + FoundRows(pa.table([pa.array(labels), *map(pa.array, rows)], schema=_schema(beside)))
+        return sum(map(FoundRows.from_arrays, arrays), found)
+    for chunk in chunks(source, columns, kind=baseline.kind, beside=beside, labelled=False):
+        if len(chunk.values):
+            found = found + _found(chunk, baseline, sought, beside)
     return found
 
 
+def _found(chunk: Chunk, baseline: Baseline, sought: Sought, beside: Sequence[str]) -> FoundRows:
+    hit, labels = sought.labels_of(_row_keys(chunk, baseline))
+    at = np.flatnonzero(hit)
+    cells = [[_shown(chunk.values[row]) for row in at], *([chunk.beside[name][row] for row in at] for name in beside)]
+    table = pa.table([pa.array(labels), *(pa.array(column, pa.string()) for column in cells)], schema=_schema(beside))
+    first = (
+        np.isin(np.arange(len(at)), np.unique(labels, return_index=True)[1]) if sought.repeats else np.zeros(len(at), dtype=bool)
+    )
+    return FoundRows(table.filter(pa.array(first)), table.filter(pa.array(~first)).slice(0, MOST_ROWS))
+
+
 def _schema(beside: Sequence[str]) -> pa.Schema:
-    return pa.schema([("label", pa.uint64()), ("value", pa.string()), *((name, pa.string()) for name in beside)])
+    """Name the columns that name rows by their place: users may call theirs as they like."""
+    return pa.schema([("label", pa.uint64()), ("value", pa.string()), *((str(at), pa.string()) for at in range(len(beside)))])
 
 
 def _row_keys(chunk: Chunk, baseline: Baseline) -> list[Keys]:
@@ -152,6 +169,6 @@ def _row_keys(chunk: Chunk, baseline: Baseline) -> list[Keys]:
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - a text or a vector
     if isinstance(value, str):
-        return value
+        return value if len(value) <= LETTERS_SHOWN else f"{value[:LETTERS_SHOWN]}…"
     more = ", …" if len(value) > _NUMBERS_SHOWN else ""
     return f"[{', '.join(f'{number:.3g}' for number in value[:_NUMBERS_SHOWN])}{more}]"

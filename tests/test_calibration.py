@@ -111,7 +111,10 @@ def alone(rows: int) -> Clumps:
 
 def row_sum_z(batch: Profile, calibration: Calibration) -> Floats:
     values = np.array([statistic.value(batch) for statistic in ROW_SUMS])
-    return np.asarray((values - calibration.expected(batch.rows)) / calibration.standard_errors(alone(batch.rows), alone(HALF)))
+    return np.asarray(
+        (values - calibration.expected(alone(batch.rows), alone(HALF)))
+        / calibration.standard_errors(alone(batch.rows), alone(HALF))
+    )
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -145,7 +148,7 @@ def test_a_narrower_batch_is_significant(baselines: list[Baseline]) -> None:
 
 def test_data_as_large_as_the_calibration_part_is_expected_to_score_the_same(null: Calibration) -> None:
     """At n = |C| nothing is added to what the calibration part scores."""
-    np.testing.assert_allclose(null.expected(HALF), null.values, rtol=1e-12)
+    np.testing.assert_allclose(null.expected(alone(HALF), alone(HALF)), null.values, rtol=1e-12)
 
 
 def test_the_expected_value_has_no_step_where_extrapolation_begins(null: Calibration) -> None:
@@ -153,13 +156,15 @@ def test_the_expected_value_has_no_step_where_extrapolation_begins(null: Calibra
     half = HALF // 2
     errors = null.standard_errors(alone(half), alone(HALF))
     for rows in (half - 1, half, half + 1):
-        assert (np.abs(null.expected(rows + 1) - null.expected(rows)) < 0.02 * errors).all()
-    assert (np.abs(null.expected(half) - null.values) > 0.1 * errors).any(), "where there is no bias, there is nothing to see"
+        assert (np.abs(null.expected(alone(rows + 1), alone(HALF)) - null.expected(alone(rows), alone(HALF))) < 0.02 * errors).all()
+    assert (np.abs(null.expected(alone(half), alone(HALF)) - null.values) > 0.1 * errors).any(), (
+        "where there is no bias, there is nothing to see"
+    )
 
 
 def test_few_rows_are_expected_to_show_fewer_directions(null: Calibration) -> None:
     """A plug-in Vendi score of low order falls with n, and beyond |C| rises on: so healthy data of n rows is expected to do."""
-    expected = np.array([null.expected(rows)[:2] for rows in (100, 200, 400, HALF, 2000, 10**7)])
+    expected = np.array([null.expected(alone(rows), alone(HALF))[:2] for rows in (100, 200, 400, HALF, 2000, 10**7)])
     assert (np.diff(expected, axis=0) > 0).all()
 
 
@@ -167,7 +172,7 @@ def test_errors_fall_with_rows_to_that_of_the_calibration_part(null: Calibration
     """The error of a difference falls as the batch grows to the healthy part's size, and beyond it holds what is extrapolated."""
     errors = np.array([null.standard_errors(alone(rows), alone(HALF)) for rows in (100, 300, HALF)])
     assert (np.diff(errors, axis=0) < 0).all()
-    believed = null.expected(10**9) - null.values
+    believed = null.expected(alone(10**9), alone(HALF)) - null.values
     np.testing.assert_allclose(
         null.standard_errors(alone(10**9), alone(HALF)) ** 2, null.deviations**2 / HALF + believed**2, rtol=1e-3
     )
@@ -250,7 +255,7 @@ def test_calibration_comes_back_from_its_arrays(null: Calibration) -> None:
     again = restore(Calibration, flatten(null))
     for name, array in flatten(null).items():
         np.testing.assert_array_equal(flatten(again)[name], array)
-    np.testing.assert_array_equal(again.expected(321), null.expected(321))
+    np.testing.assert_array_equal(again.expected(alone(321), alone(HALF)), null.expected(alone(321), alone(HALF)))
 
 
 def test_calibrating_twice_gives_the_same_null(null: Calibration) -> None:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from collapse_guard.cli import main
-from collapse_guard.verdict.formats import FORMATS
+from collapse_guard.verdict.formats import ERRORS, FORMATS
 from tests.conftest import mixture
 
 STATUS = {"open": 0, "closed": 1, "undecided": 2}
@@ -93,3 +93,19 @@ def test_a_summary_that_cannot_be_written_is_two(check: Check, tmp_path: Path, m
     result = check("open", "--format", "github")
     assert result.exit_code == 2
     assert "expected to append to" in result.stderr
+
+
+@pytest.mark.parametrize("form", sorted(ERRORS))
+def test_where_there_is_no_verdict_the_report_says_so(
+    tmp_path: Path, gold_store: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Bad input is exit 2, and no report stays empty: it would read as a pass."""
+    (tmp_path / "batch.csv").write_text("nope\n<b>1</b>\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    arguments = ["check", str(tmp_path / "batch.csv"), "--baseline", "mixture", "--store", str(gold_store), "--format", form]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "expected column" in done.stdout
+    if form == "junit":
+        assert ET.fromstring(done.stdout).find("./testsuite/testcase/error") is not None
+    assert (tmp_path / "summary.md").exists() == (form == "github")

@@ -17,6 +17,7 @@ from collapse_guard.statistics.groups import Clumps, Grouping, as_normal, halves
 from tests.conftest import sentences
 
 GROUPS, ROWS_A_GROUP = 200, 20
+WORDS = sorted({word for text in sentences(3000, 5) for word in text.split()})
 
 
 def documents(groups: int, seed: int, *, rows: int = ROWS_A_GROUP, own: float = 0.6, width: float = 1.0) -> pd.DataFrame:
@@ -28,6 +29,21 @@ def documents(groups: int, seed: int, *, rows: int = ROWS_A_GROUP, own: float = 
     vectors = np.where(rng.random((len(document), 1)) < 0.3, places[document], centres[rng.integers(10, size=len(document))])
     vectors = width * (vectors + 0.5 * rng.standard_normal(vectors.shape)) + 3.0
     return pd.DataFrame({"vector": list(vectors.astype(np.float32)), "document": [f"{seed}-{each}" for each in document]})
+
+
+def own_words(documents: int, seed: int) -> pd.DataFrame:
+    """Return documents of twenty sentences, each document with a dozen words of its own."""
+    rng = np.random.default_rng(seed)
+    texts, names = [], []
+    for document in range(documents):
+        words = rng.choice(len(WORDS), size=12, replace=False)
+        for _ in range(20):
+            drawn = rng.choice(words, size=5)
+            texts.append(
+                f"the {WORDS[drawn[0]]} {WORDS[drawn[1]]} of {WORDS[drawn[2]]} was {WORDS[drawn[3]]} by {WORDS[drawn[4]]} {rng.integers(900)}"
+            )
+            names.append(f"{seed}-{document}")
+    return pd.DataFrame({"text": texts, "document": names})
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +90,13 @@ def test_the_design_effect_is_the_variance_of_a_mean(sizes: list[int], correlati
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(0, 12), min_size=1, max_size=200), st.integers(0, 2**31))
-def test_a_group_never_stands_on_both_sides(codes: list[int], seed: int) -> None:
+@given(st.lists(st.integers(4, 12), min_size=60, max_size=90), st.integers(0, 2**31))
+def test_a_group_never_stands_on_both_sides(sizes: list[int], seed: int) -> None:
     """Halves hold whole groups, and differ by at most the largest of them."""
-    names = [f"group {code}" for code in codes]
-    first = halves(names, np.random.default_rng(seed))
-    assert not {name for name, taken in zip(names, first, strict=True) if taken} & {
-        name for name, taken in zip(names, first, strict=True) if not taken
-    }
-    assert abs(2 * int(first.sum()) - len(names)) <= max(np.bincount(codes))
+    names = np.repeat([f"group {number}" for number in range(len(sizes))], sizes)
+    first = halves(names.tolist(), np.random.default_rng(seed))
+    assert not set(names[first]) & set(names[~first])
+    assert abs(2 * int(first.sum()) - len(names)) <= max(sizes)
 
 
 def test_students_t_is_read_as_a_normal_z() -> None:
@@ -138,13 +152,30 @@ def test_texts_of_documents_are_judged_in_groups(tmp_path: Path) -> None:
     assert cg.check(rows[2000:].rename(columns={"day": "date"}), baseline, group_column="date").outcome == "open"
 
 
+def test_few_documents_with_words_of_their_own_are_no_narrower_world(tmp_path: Path) -> None:
+    """Documents that each draw on a few words: of twenty batches of a third as many documents, at most the binomial bound closes."""
+    baseline = cg.freeze(own_words(200, 0), "text", "own", store=tmp_path, group_column="document")
+    outcomes = [cg.check(own_words(60, seed), baseline).outcome for seed in range(1, 21)]
+    assert "undecided" not in outcomes
+    assert outcomes.count("closed") <= binom.ppf(0.999, len(outcomes), 0.01)
+    repeated = own_words(100, 99)
+    repeated["text"] = repeated.text.where(np.arange(len(repeated)) % 4 > 0, repeated.text[0])
+    assert cg.check(repeated, baseline).outcome == "closed"
+
+
 def test_what_is_wrong_with_groups_is_said(frozen: tuple[cg.Baseline, cg.Baseline], tmp_path: Path) -> None:
-    """Too few groups, a batch without the column, a baseline without groups, a row without a group."""
-    with pytest.raises(cg.errors.InsufficientDataError, match="at least 20 equal ones in gold"):
+    """Too few groups, one that outweighs the others, a batch without the column, a baseline without groups, a row without a group."""
+    with pytest.raises(cg.errors.InsufficientDataError, match="at least 20 equal ones"):
         cg.freeze(documents(10, 0, rows=200), "vector", "few", store=tmp_path, group_column="document")
+    uneven = documents(100, 0, rows=1).assign(document=[f"{at}" for at in range(100)])
+    with pytest.raises(cg.errors.InsufficientDataError, match=r"counts as 1\.0"):
+        cg.freeze(pd.concat([documents(1, 1, rows=1950), uneven]), "vector", "uneven", store=tmp_path, group_column="document")
     with pytest.raises(cg.errors.ColumnNotFoundError, match="'document'"):
         cg.check(documents(10, 1)[["vector"]], frozen[0])
     with pytest.raises(cg.errors.InvalidInputError, match="Freeze gold with `group_column`"):
         cg.check(documents(10, 1), frozen[1], group_column="document")
-    with pytest.raises(cg.errors.InvalidInputError, match="a label in column 'document' of every row"):
-        cg.check(documents(10, 1).assign(document=None), frozen[0])
+    for nothing in (None, ""):
+        with pytest.raises(cg.errors.InvalidInputError, match="a label in column 'document' of every row"):
+            cg.check(documents(10, 1).assign(document=nothing), frozen[0])
+    with pytest.raises(cg.errors.InvalidInputError, match="groups and modes in columns of their own"):
+        cg.freeze(documents(100, 0), "vector", "same", store=tmp_path, group_column="vector")

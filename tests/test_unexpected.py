@@ -16,6 +16,7 @@ import collapse_guard as cg
 from collapse_guard import guard
 from collapse_guard.statistics.repetition import close_groups
 from collapse_guard.unexpected import MOST_ROWS, FoundRows, outliers, repeats, seek
+from collapse_guard.verdict.ratios import duplicate_share
 from tests.conftest import mixture
 
 TEXTS = st.lists(st.lists(st.sampled_from("abC"), min_size=4, max_size=6).map(" ".join), min_size=1, max_size=25)
@@ -67,7 +68,7 @@ def test_the_rows_that_repeat_are_those_that_comparing_all_pairs_finds(home: Pat
     batch, group = pd.DataFrame({"text": texts}), groups_of(texts)
     expected = [text for at, text in enumerate(texts) if group[at] in group[:at]]
     sought = repeats(guard.profile(batch, private), private)
-    found = seek(batch, private, sought, columns=["text"], beside=[]).unexpected(sought)
+    found = seek(batch, private, sought, columns=["text"], beside=[]).unexpected
     assert found["value"].to_pylist() == expected
     assert sought.count == len(expected)
 
@@ -96,8 +97,10 @@ def test_found_parts_add_up_and_travel_as_bytes(mixture_baseline: cg.Baseline) -
     whole = seek(batch, mixture_baseline, sought, columns=["vector"], beside=["id"])
     parts = [seek(part, mixture_baseline, sought, columns=["vector"], beside=["id"]) for part in (batch[:100], batch[100:])]
     travelled = [FoundRows.from_arrays(part.to_arrays()) for part in parts]
-    assert (travelled[0] + travelled[1]).table == whole.table
-    listed = whole.unexpected(sought)["id"].to_pylist()
+    together = travelled[0] + travelled[1]
+    for one, other in ((together.first, whole.first), (together.unexpected, whole.unexpected)):
+        assert one.sort_by("0") == other.sort_by("0")
+    listed = whole.unexpected["0"].to_pylist()
     assert set(map(str, range(600, 630))) <= set(listed)
     assert len(listed) == sought.count <= 36
 
@@ -107,8 +110,8 @@ def test_rows_far_from_gold_are_listed_and_counted(mixture_baseline: cg.Baseline
     noise = pd.DataFrame({"vector": list(9 * np.random.default_rng(1).standard_normal((10, 16)).astype(np.float32))})
     batch = pd.concat([mixture(500, 2), noise], ignore_index=True).assign(id=range(510))
     sought = outliers(guard.profile(batch, mixture_baseline))
-    found = seek(batch, mixture_baseline, sought, columns=["vector"], beside=["id"]).unexpected(sought)
-    assert len(set(found["id"].to_pylist()) & set(map(str, range(500, 510)))) >= 9
+    found = seek(batch, mixture_baseline, sought, columns=["vector"], beside=["id"]).unexpected
+    assert len(set(found["0"].to_pylist()) & set(map(str, range(500, 510)))) >= 9
     assert len(found) == sought.count <= 20
 
 
@@ -117,4 +120,25 @@ def test_no_more_rows_are_listed_than_anybody_reads(private: cg.Baseline) -> Non
     batch = pd.DataFrame({"text": ["the same five words again"] * 12_000})
     sought = repeats(guard.profile(batch, private), private)
     assert sought.count == 11_999
-    assert len(seek(batch, private, sought, columns=["text"], beside=[]).unexpected(sought)) == MOST_ROWS
+    assert len(seek(batch, private, sought, columns=["text"], beside=[]).unexpected) == MOST_ROWS
+
+
+def test_near_copies_of_many_vectors_are_counted_as_the_share_of_duplicates_counts_them(mixture_baseline: cg.Baseline) -> None:
+    """Of 12,000 vectors half are near copies: more than a sample holds, and both ways of counting agree."""
+    rows = np.stack(list(mixture(6000, 8).vector))
+    near = rows + 1e-4 * np.random.default_rng(0).standard_normal(rows.shape).astype(np.float32)
+    batch = pd.DataFrame({"vector": list(np.concatenate([rows, near]))})
+    profile = guard.profile(batch, mixture_baseline)
+    share = duplicate_share(profile, mixture_baseline, 0.01)
+    assert repeats(profile, mixture_baseline).count / profile.rows == pytest.approx(share.value, rel=0.15)
+    assert share.value > 0.35
+
+
+def test_what_repeats_is_listed_however_many_first_rows_come_before(private: cg.Baseline) -> None:
+    """Twelve thousand texts, and the same once more: the second ones are listed, not the first."""
+    texts = [f"number {at} of a long list that goes on {at}" for at in range(12_000)]
+    batch = pd.DataFrame({"text": [*texts, *texts], "id": range(24_000)})
+    sought = repeats(guard.profile(batch, private), private)
+    listed = seek(batch, private, sought, columns=["text"], beside=["id"]).unexpected["0"].to_pylist()
+    assert len(listed) == MOST_ROWS
+    assert sum(int(at) >= 12_000 for at in listed) >= 0.9 * MOST_ROWS

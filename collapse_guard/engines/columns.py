@@ -45,13 +45,15 @@ def chunks(
     *,
     kind: Kind | None = None,
     beside: Sequence[str] = (),
+    labelled: bool = True,
 ) -> Iterator[Chunk]:
     """Yield the chunks of ``columns`` of a path or data frame.
 
     Parameters
     ----------
     kind : what the column must be; by its type if left out
-    beside : other columns, of labels or groups, to be read with the values
+    beside : other columns, of labels or groups, to be read with the values, as texts
+    labelled : whether each value must have a label; one that has none then reads as an empty text
 
     Raises
     ------
@@ -67,17 +69,16 @@ def chunks(
     for batch in batches:
         found = kind or _kind(batch, columns)
         values = _numbers(batch, columns) if found == "numeric" else _values(batch, columns, found)
-        yield replace(values, beside={name: _labels(batch, columns, name, found) for name in beside})
+        yield replace(values, beside={name: _labels(batch, columns, name, found, required=labelled) for name in beside})
 
 
-def _labels(batch: pa.RecordBatch, columns: Sequence[str], name: str, kind: Kind) -> tuple[str, ...]:
-    present = _present(batch, columns, kind)
-    labels = batch.column(name).filter(present).to_pylist()
-    missing = sum(label is None for label in labels)
-    if missing:
+def _labels(batch: pa.RecordBatch, columns: Sequence[str], name: str, kind: Kind, *, required: bool) -> tuple[str, ...]:
+    labels = batch.column(name).filter(_present(batch, columns, kind)).to_pylist()
+    missing = sum(label is None or label == "" for label in labels)
+    if missing and required:
         msg = f"expected a label in column {name!r} of every row, got none in {missing:,} of {len(labels):,}. Fill or drop those rows."
         raise InvalidInputError(msg)
-    return tuple(map(str, labels))
+    return tuple("" if label is None else str(label) for label in labels)
 
 
 def _present(batch: pa.RecordBatch, columns: Sequence[str], kind: Kind) -> pa.Array:

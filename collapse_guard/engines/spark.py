@@ -73,6 +73,7 @@ def reduced(frame: DataFrame, columns: Sequence[str], reduce: Reduce) -> Iterato
     if failed:
         raise InvalidInputError(failed)
     _warn_of_nan_texts(sum(record.nan_texts for record in records), sum(record.rows for record in records))
+    records.reverse()
     while records:
         with np.load(io.BytesIO(records.pop().part), allow_pickle=False) as arrays:
             yield dict(arrays)

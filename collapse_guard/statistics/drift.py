@@ -33,9 +33,10 @@ _SMALLEST = 1e-100  # what is divided by it stays finite
 
 @dataclass(frozen=True)
 class Mmd:
-    """Squared distance, unbiased and over the kernel's own spread, and the p-value of no drift."""
+    """Squared distance, unbiased and over the kernel's own spread, its standard deviation without drift, and the p-value of none."""
 
     relative: float
+    error: float
     p_value: float
 
 
@@ -51,11 +52,11 @@ def mmd(batch: Features, healthy: Features, null: Floats, effects: DesignEffects
     squared = float(((batch.mean - healthy.mean) ** 2).sum())
     first, second, third = null
     if first <= _CONSTANT:  # gold does not vary at all
-        return Mmd(squared, 1.0 if squared <= _CONSTANT else 0.0)
+        return Mmd(squared, 0.0, 1.0 if squared <= _CONSTANT else 0.0)
     shape = second**3 / (2 * third**2)
     standardised = (squared / size - first) / np.sqrt(2 * second)
     p_value = float(gamma.sf(shape + standardised * np.sqrt(shape), shape))
-    return Mmd(float(squared - first * size) / float(first), p_value)
+    return Mmd(float(squared - first * size) / float(first), float(np.sqrt(2 * second) * size / first), p_value)
 
 
 def null_moments(features: Floats) -> Floats:

@@ -18,8 +18,9 @@ import numpy as np
 from scipy import sparse
 from scipy.stats import norm, t
 
+from collapse_guard.errors import InsufficientDataError
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.vectors import Counts, Floats
+from collapse_guard.vectors import Counts, Flags, Floats
 
 FEWEST_GROUPS = 10
 """Groups, as if they were equal, that the calibration part must have: of fewer, their variance is not known."""
@@ -97,6 +98,11 @@ class Clumps:
         """The group that a row is in has so many rows, on average over the rows."""
         return self.rows * self.concentration
 
+    @property
+    def groups(self) -> float:
+        """As many equal groups as these count for."""
+        return 1 / self.concentration
+
     def like(self, rows: float) -> Clumps:
         """Return so many ``rows`` in groups as large as these."""
         return Clumps(rows, min(self.rows_a_group / rows, 1.0))
@@ -122,11 +128,25 @@ def quantile(level: float, groups: float) -> float:
     return float(t.ppf(level, groups - 1))
 
 
-def halves(groups: Sequence[str], rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return ``(n,)`` whether a row is of the first half: whole groups, each dealt in a random order to the smaller half so far."""
+def halves(groups: Sequence[str], rng: np.random.Generator) -> Flags:
+    """Return ``(n,)`` whether a row is of the first half: whole groups, each dealt in a random order to the smaller half so far.
+
+    Raises
+    ------
+    InsufficientDataError
+        Groups so few, or so unequal, that those of a half count as fewer than ``FEWEST_GROUPS``.
+    """
     names, codes, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     first, filled = np.zeros(len(names), dtype=bool), [0, 0]
     for group in rng.permutation(len(names)):
         first[group] = filled[0] <= filled[1]
         filled[0 if first[group] else 1] += int(sizes[group])
+    for half in (sizes[first], sizes[~first]):
+        equal = float(half.sum()) ** 2 / max(float((half**2).sum()), 1.0)
+        if equal < FEWEST_GROUPS:
+            msg = (
+                f"expected groups that count as at least {2 * FEWEST_GROUPS} equal ones, got {len(names):,}, of which one half counts "
+                f"as {equal:.1f}. Gather more groups, or leave the group column out."
+            )
+            raise InsufficientDataError(msg)
     return np.asarray(first[codes])

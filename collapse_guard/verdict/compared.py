@@ -9,7 +9,7 @@ from scipy.stats import norm
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.calibration import Calibration
 from collapse_guard.profile import Profile
-from collapse_guard.statistics.groups import Clumps, DesignEffects
+from collapse_guard.statistics.groups import Clumps, DesignEffects, quantile
 
 TWO_SIDED_95 = float(norm.ppf(0.975))
 
@@ -20,12 +20,17 @@ class Compared:
 
     Attributes
     ----------
-    width : half the width of intervals, in standard errors
+    alpha : one minus the level of intervals
     """
 
     profile: Profile
     baseline: Baseline
-    width: float = TWO_SIDED_95
+    alpha: float = 0.05
+
+    @property
+    def width(self) -> float:
+        """Half the width of intervals, in standard errors: wider where few groups tell the error."""
+        return -quantile(self.alpha / 2, self.null.clustering.groups)
 
     @property
     def null(self) -> Calibration:

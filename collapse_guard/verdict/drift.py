@@ -30,19 +30,22 @@ class Distance:
     ----------
     value, expected : in the distance's own unit, of the batch and of healthy data of this size
     relative : value less expected, over gold's own scale of this distance: about 0 for healthy data, whatever its size
+    error : standard deviation of ``relative`` in healthy data of this size
     p_value : the chance of such a distance without drift
     """
 
     value: float
     expected: float
     relative: float
+    error: float
     p_value: float
 
     @classmethod
     def of(cls, value: float, null: DistanceNull, rows: float, gold_rows: float) -> Distance:
         """Read a distance of ``rows`` to ``gold_rows`` off its null."""
         expected = null.expected(rows, gold_rows)
-        return cls(value, expected, (value - expected) / null.scale, null.p_value(value, rows, gold_rows))
+        error = expected / null.shape**0.5 / null.scale
+        return cls(value, expected, (value - expected) / null.scale, error, null.p_value(value, rows, gold_rows))
 
     def finding(self, name: str) -> Finding:
         """Return the finding that reports it."""
@@ -80,7 +83,7 @@ def mmd_distance(compared: Compared) -> Distance:
     found = mmd(
         compared.profile.features, compared.healthy.features, null.drift_null, compared.design_effects(null.clustering.features)
     )
-    return Distance(found.relative, 0.0, found.relative, found.p_value)
+    return Distance(found.relative, 0.0, found.relative, found.error, found.p_value)
 
 
 def beyond_gold(compared: Compared) -> Finding:

@@ -95,7 +95,7 @@ def overgrown(compared: Compared) -> ModeLoss:
 def row_sums(compared: Compared) -> list[Effect]:
     """Measure the statistics that are sums over rows."""
     null, batch, healthy = compared.null, clumps(compared.profile), clumps(compared.healthy)
-    expected = null.expected(compared.profile.rows).tolist()
+    expected = null.expected(batch, healthy).tolist()
     errors = null.standard_errors(batch, healthy).tolist()
     rows = [
         (batch.rows / batch.design_effect(each), healthy.rows / healthy.design_effect(each)) for each in null.clustering.row_sums

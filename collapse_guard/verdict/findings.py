@@ -11,7 +11,7 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.profile import Profile
 from collapse_guard.statistics.coverage import ModeLoss
 from collapse_guard.statistics.rowsums import Family
-from collapse_guard.verdict.compared import Compared
+from collapse_guard.verdict.compared import Compared, clumps
 from collapse_guard.verdict.drift import drift_findings
 from collapse_guard.verdict.effects import Effect, effects, mode_losses, overgrown, type_richness
 from collapse_guard.verdict.finding import Finding
@@ -50,6 +50,12 @@ FAR_FLOORS: dict[Family, float] = {
 FOREIGN_FLOORS: dict[Family, float] = {**FAR_FLOORS, "effective_sample": 0.75, "diversity": 0.75, "lexical": 0.12}
 """Losses that must be seen of a batch that is foreign: one body of human text may be far narrower than another by nature."""
 
+UNGROUPED = frozenset(
+    {"neighbour_tail", "recall", "mode_coverage", "effective_sample", "rare_word_survival", "phrase_variety", "compression"}
+)
+"""Of a batch of fewer groups than the calibration part has, these only inform: few documents visit fewer places and words by nature, and
+by how much is not calibrated."""
+
 GEOMETRY: frozenset[Family] = frozenset({"tail", "diversity", "spread"})
 RICHNESS: frozenset[Family] = frozenset({"effective_sample", "lexical"})
 """Views: with the copies of texts, three that see different things; where two agree, the plain floors hold even far from gold."""
@@ -80,6 +86,8 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
     # Richer than healthy data, and far: its own subjects, not the rest of gold's.
     foreign = bool(shifted and (-beyond.least_lost > FOREIGN or (far and effective[1] > 1)))
     findings = _judge(measured, baseline, policy, far=far or foreign, foreign=foreign)
+    if clumps(profile).groups < baseline.calibration.clustering.groups < inf:
+        findings = tuple(_informing(each) if each.statistic in UNGROUPED else each for each in findings)
     return Assessment(
         findings=(*findings, *drift),
         lost=modes[0],
@@ -122,11 +130,15 @@ def _judged_far(plain: list[Finding], policy: Policy, *, text: bool, named: bool
         plain_floor = agreed or (named and family == "modes" and not foreign)
         floor = policy.floors[family] if plain_floor else max(wide[family], policy.floors[family])
         if finding.statistic in (STYLED if foreign else CROWDED):
-            judged.append(replace(finding, floor=None, failed=False, late=False))
+            judged.append(_informing(finding))
         else:
             failed = bool(finding.failed and finding.least_lost > floor)
             judged.append(replace(finding, floor=floor, failed=failed, late=finding.late and failed))
     return judged
+
+
+def _informing(finding: Finding) -> Finding:
+    return replace(finding, floor=None, failed=False, late=False)
 
 
 def _named(baseline: Baseline) -> bool:

@@ -63,10 +63,21 @@ def to_junit(verdict: Verdict) -> str:
     )
     suite.extend(cases)
     ET.SubElement(suite, "system-out").text = "\n".join(map(_plain_line, str(verdict).splitlines()))
+    return _xml(suite)
+
+
+def _xml(suite: ET.Element) -> str:
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
     return ET.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii")
+
+
+def _junit_error(message: str) -> str:
+    suite = ET.Element("testsuite", name="collapse-guard", tests="1", failures="0", errors="1", skipped="0")
+    case = ET.SubElement(suite, "testcase", classname="collapse-guard", name="the batch can be judged")
+    ET.SubElement(case, "error", message=_plain(message))
+    return _xml(suite)
 
 
 def to_github(verdict: Verdict) -> str:
@@ -87,8 +98,16 @@ FORMATS: dict[str, Callable[[Verdict], str]] = {
 }
 
 
-def append_step_summary(verdict: Verdict) -> None:
-    """Append the Markdown to the file that GitHub Actions names in ``GITHUB_STEP_SUMMARY``, if it names one.
+ERRORS: dict[str, Callable[[str], str]] = {
+    "markdown": lambda message: f"### collapse-guard: cannot judge\n\n{_code(message)}",
+    "junit": _junit_error,
+    "github": lambda message: f"::error title=collapse-guard: cannot judge::{_data(_plain(message))}",
+}
+"""What each format says where there is no verdict: a report that stays empty would read as a pass."""
+
+
+def append_step_summary(markdown: str) -> None:
+    """Append ``markdown`` to the file that GitHub Actions names in ``GITHUB_STEP_SUMMARY``, if it names one.
 
     Raises
     ------
@@ -100,7 +119,7 @@ def append_step_summary(verdict: Verdict) -> None:
         return
     try:
         with Path(target).open("a", encoding="utf-8") as file:
-            file.write(f"{to_markdown(verdict)}\n\n")
+            file.write(f"{markdown}\n\n")
     except OSError as error:
         msg = f"expected to append to {target}, but {error.strerror or error}. Set GITHUB_STEP_SUMMARY to a file that can be written, or unset it."
         raise InvalidInputError(msg) from error

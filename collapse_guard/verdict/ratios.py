@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import hypot, isfinite
 
-from scipy.stats import norm
-
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.profile import Profile
@@ -50,7 +48,8 @@ def ratio_of(statistic: str, profile: Profile, baseline: Baseline, alpha: float)
     """
     compared = _compared(profile, baseline, alpha)
     if statistic not in STATISTICS:
-        msg = f"expected one of {', '.join(STATISTICS)}, got {statistic!r}. Choose one of those."
+        alike = [name for name in STATISTICS if name.split("_")[0] == statistic.split("_", maxsplit=1)[0]] or list(STATISTICS)
+        msg = f"expected one of {', '.join(alike)}, got {statistic!r}. Choose one of those."
         raise InvalidInputError(msg)
     found = STATISTICS[statistic](compared)
     if not isfinite(found.least_lost):
@@ -79,7 +78,7 @@ def _compared(profile: Profile, baseline: Baseline, alpha: float) -> Compared:
     if profile.rows < BLOCK:
         msg = f"expected at least {BLOCK:,} rows, got {profile.rows:,}. Gather more before checking."
         raise InsufficientDataError(msg)
-    return Compared(profile, baseline, -float(norm.ppf(alpha / 2)))
+    return Compared(profile, baseline, alpha)
 
 
 def _row_sum(name: str) -> Callable[[Compared], Effect]:

@@ -50,6 +50,7 @@ _NEXT_COPIES = (
     "Hold the batch. Find what repeats its rows: a join, a retry, a template, a prompt. Remove the copies and check again."
 )
 SHOWN = 5
+_NEARLY_ALL = 0.98
 _SHOWN_WIDTH = 76
 
 
@@ -78,7 +79,7 @@ def _happened(verdict: Verdict) -> str:
     if verdict.effective_sample:
         sample = verdict.effective_sample
         compared = sample.rows / sample.fraction if sample.fraction else verdict.batch.rows
-        subject = "The batch is" if round(compared) >= verdict.batch.rows else f"Every {compared:,.0f} of its rows are"
+        subject = "The batch is" if compared > _NEARLY_ALL * verdict.batch.rows else f"Every {compared:,.0f} of its rows are"
         lines.append(
             f"{subject} as varied as {sample.rows:,.0f} healthy rows (effective sample {sample.fraction:.2f}, "
             f"95 % interval {sample.low:.2f} to {sample.high:.2f})."
@@ -94,13 +95,18 @@ def _happened(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
+def informs(finding: Finding) -> bool:
+    """Say whether a narrowing statistic was seen, and must not close the gate here."""
+    return finding.family != "drift" and finding.floor is None
+
+
 def spoke(finding: Finding) -> bool:
     """Say whether a statistic had anything to measure: vectors have no words."""
     return finding.family == "drift" or math.isfinite(finding.least_lost)
 
 
 def _row(finding: Finding, width: int) -> str:
-    mark = "✗ " if finding.failed else "  "
+    mark = "✗ " if finding.failed else "· " if informs(finding) else "  "
     interval = f"{short(finding.low)} to {short(finding.high)}" if math.isfinite(finding.low) else ""
     ratio = short(finding.ratio) if math.isfinite(finding.ratio) else ""
     numbers = f"{finding.value:9.3g}{finding.expected:9.3g}{ratio:>7}"
@@ -118,6 +124,10 @@ def _sure(verdict: Verdict) -> str:
         f"How sure: a row is marked ✗ if so large a loss comes by chance in fewer than {policy.alpha:.2g} of healthy batches of this "
         "size, all narrowing rows taken together, and its whole interval is beyond the floor set for it."
     ]
+    if any(map(informs, verdict.findings)):
+        lines.append(
+            "A row marked · only informs: data of another kind, or from few groups, scores otherwise there without being narrower."
+        )
     if verdict.anchors and verdict.anchors.judged_without:
         own = verdict.anchors
         lines.append(
