@@ -22,7 +22,11 @@ from .expect_column_lexical_diversity_ratio_to_be_between import ExpectColumnLex
 from .expect_column_not_to_show_collapse import ExpectColumnNotToShowCollapse
 from .expect_column_values_to_be_on_gold_manifold import ExpectColumnValuesToBeOnGoldManifold
 from .expect_column_values_to_be_semantically_unique import ExpectColumnValuesToBeSemanticallyUnique
+from .expect_generation_depth_to_be_between import ExpectGenerationDepthToBeBetween
 from .expect_gold_anchor_share_to_be_between import ExpectGoldAnchorShareToBeBetween
+from .expect_gold_baseline_to_be_intact import ExpectGoldBaselineToBeIntact
+from .expect_human_share_to_be_between import ExpectHumanShareToBeBetween
+from .expect_rows_to_declare_provenance import ExpectRowsToDeclareProvenance
 from .gate_action import CollapseGuardGate
 
 __all__ = [
@@ -39,5 +43,9 @@ __all__ = [
     "ExpectColumnNotToShowCollapse",
     "ExpectColumnValuesToBeOnGoldManifold",
     "ExpectColumnValuesToBeSemanticallyUnique",
+    "ExpectGenerationDepthToBeBetween",
     "ExpectGoldAnchorShareToBeBetween",
+    "ExpectGoldBaselineToBeIntact",
+    "ExpectHumanShareToBeBetween",
+    "ExpectRowsToDeclareProvenance",
 ]

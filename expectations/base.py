@@ -13,7 +13,6 @@ from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.profile import Profile
-from collapse_guard.verdict.policy import ALPHA
 from collapse_guard.versions import library_versions
 
 from .metrics.engine import Failure, load_baseline
@@ -37,11 +36,10 @@ class BaselineExpectation(DataDocs, ColumnAggregateExpectation):
     group_column: str | SuiteParameterDict[str, Any] | None = pydantic.Field(
         default=None, description="The column that says which rows come together, if it is called otherwise than in gold."
     )
-    alpha: float | SuiteParameterDict[str, Any] = pydantic.Field(default=ALPHA, description="Level of the test.")
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (PROFILE,)
     domain_keys: ClassVar = ("batch_id", "column", "column_list", "row_condition", "condition_parser")
-    shared_keys: ClassVar = ("baseline", "store", "group_column", "alpha")
+    shared_keys: ClassVar = ("baseline", "store", "group_column")
     library_metadata: ClassVar = {
         "maturity": "beta",
         "tags": ["collapse-guard", "embeddings", "model collapse"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 
 from collapse_guard.errors import InvalidInputError
-from collapse_guard.verdict.policy import Policy
+from collapse_guard.verdict.policy import ALPHA, Policy
 from collapse_guard.verdict.ratios import RatioInterval, ratio_of
 
 from .base import BaselineExpectation
@@ -28,16 +29,6 @@ class BoundedExpectation(BaselineExpectation):
 
     bounded_keys: ClassVar = (*BaselineExpectation.shared_keys, "min_value", "max_value", "strict_min", "strict_max")
 
-    def of_statistic(self, metrics: dict[str, Any], statistic: str) -> dict[str, Any]:
-        """Return the result of one statistic over what healthy data scores."""
-        profile, baseline = self.measured(metrics)
-        found = ratio_of(statistic, profile, baseline, self.level())
-        return self.result_of(found, rows=profile.rows)
-
-    def level(self) -> float:
-        """Return alpha, if it is a level."""
-        return Policy.of(alpha=self._get_success_kwargs()["alpha"]).alpha
-
     def result_of(
         self,
         found: RatioInterval,
@@ -48,21 +39,40 @@ class BoundedExpectation(BaselineExpectation):
     ) -> dict[str, Any]:
         """Return a result: success unless the whole interval lies beyond a bound; ``usual_max`` bounds it where nothing else does."""
         wanted = self._get_success_kwargs()
-        if wanted["min_value"] is None and wanted["max_value"] is None:
-            wanted = {**wanted, "max_value": usual_max}
-        if wanted["min_value"] is None and wanted["max_value"] is None:
+        low, high = (_bound(wanted, name) for name in ("min_value", "max_value"))
+        high = usual_max if low is None and high is None else high
+        if low is None and high is None:
             msg = "expected min_value or max_value, got neither. Set a bound, or take the expectation out of the suite."
             raise InvalidInputError(msg)
-        success = not (_below(found.high, wanted) or _above(found.low, wanted))
+        below = low is not None and (found.high <= low if wanted["strict_min"] else found.high < low)
+        above = high is not None and (found.low >= high if wanted["strict_max"] else found.low > high)
         details = {"low": found.low, "high": found.high, "value": found.value, "expected": found.expected, "rows": rows, **more}
-        return {"success": success, "result": {"observed_value": found.ratio, "details": details}}
+        return {"success": not (below or above), "result": {"observed_value": found.ratio, "details": details}}
 
 
-def _below(number: float, wanted: dict[str, Any]) -> bool:
-    bound = wanted["min_value"]
-    return bound is not None and (number <= bound if wanted["strict_min"] else number < bound)
+class StatisticExpectation(BoundedExpectation):
+    """A statistic with an interval. Abstract, as above."""
+
+    alpha: float | SuiteParameterDict[str, Any] = pydantic.Field(default=ALPHA, description="One minus the level of the interval.")
+
+    statistic_keys: ClassVar = (*BoundedExpectation.bounded_keys, "alpha")
+
+    def of_statistic(self, metrics: dict[str, Any], statistic: str) -> dict[str, Any]:
+        """Return the result of one statistic over what healthy data scores."""
+        profile, baseline = self.measured(metrics)
+        return self.result_of(ratio_of(statistic, profile, baseline, self.level()), rows=profile.rows)
+
+    def level(self) -> float:
+        """Return alpha, if it is a level."""
+        return Policy.of(alpha=self._get_success_kwargs()["alpha"]).alpha
 
 
-def _above(number: float, wanted: dict[str, Any]) -> bool:
-    bound = wanted["max_value"]
-    return bound is not None and (number >= bound if wanted["strict_max"] else number > bound)
+def _bound(wanted: dict[str, Any], name: str) -> float | None:
+    """Return a bound; one that is no number would let everything pass."""
+    bound = wanted[name]
+    if bound is None:
+        return None
+    if isinstance(bound, bool) or not isinstance(bound, int | float) or not isfinite(bound):
+        msg = f"expected a number as {name}, got {bound!r}. Set a finite number, or leave it out."
+        raise InvalidInputError(msg)
+    return float(bound)

@@ -19,8 +19,9 @@ _NAME, _MESSAGE = 80, 500  # characters shown
 
 @dataclass(frozen=True)
 class Line:
-    """What one expectation found. ``observed`` is the message if it could not be computed; ``details`` is its longer text."""
+    """What one expectation of a suite found. ``observed`` is the message if it could not be computed; ``details`` is its longer text."""
 
+    suite: str
     expectation: str
     column: str
     severity: FailureSeverity
@@ -62,15 +63,17 @@ def decide(result: CheckpointResult, fail_on: Severity) -> Decision:
         ``undecided`` if any suite evaluated nothing, any expectation was left out or any could not be computed, whatever
         its severity; else ``closed`` if one of ``fail_on`` or above failed; else ``open``.
     """
-    lines = tuple(_line(found) for validation in result.run_results.values() for found in validation.results)
+    lines = tuple(_line(found, validation.suite_name) for validation in result.run_results.values() for found in validation.results)
     errors = [line for line in lines if line.state == "error"]
     failed = [line for line in lines if line.state == "failed" and line.severity >= FailureSeverity(fail_on)]
     if missing := _left_out(result, len(lines)):
         return Decision("undecided", missing, lines)
     if errors:
-        return Decision("undecided", f"{_count(errors, lines)} could not be computed: {_first(errors)}", lines)
+        return Decision("undecided", f"{_count(errors, lines)} could not be computed: {_first(errors, lines)}", lines)
     if failed:
-        return Decision("closed", f"{_count(failed, lines)} failed with severity {fail_on} or above: {_first(failed)}", lines)
+        return Decision(
+            "closed", f"{_count(failed, lines)} failed with severity {fail_on} or above: {_first(failed, lines)}", lines
+        )
     return Decision("open", summary(lines), lines)
 
 
@@ -107,11 +110,12 @@ def _left_out(result: CheckpointResult, evaluated: int) -> str:
     return ""
 
 
-def _line(found: ExpectationValidationResult) -> Line:
+def _line(found: ExpectationValidationResult, suite: str) -> Line:
     config = found.expectation_config
     kwargs = config.kwargs if config else {}
     message = _error(found)
     return Line(
+        suite=one_line(suite, _NAME),
         expectation=config.type if config else "unknown",
         column=one_line(_column(kwargs), _NAME),
         severity=config.severity if config else FailureSeverity.CRITICAL,
@@ -150,6 +154,7 @@ def _count(some: list[Line], lines: tuple[Line, ...]) -> str:
     return f"{len(some)} of {len(lines)} expectations"
 
 
-def _first(some: list[Line]) -> str:
+def _first(some: list[Line], lines: tuple[Line, ...]) -> str:
     worst = max(some, key=lambda line: line.severity)
-    return f"{worst.expectation} of {worst.column}: {worst.observed}"
+    where = f" in suite {worst.suite}" if len({line.suite for line in lines}) > 1 else ""
+    return f"{worst.expectation} of {worst.column}{where}: {worst.observed}"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
+
 from collapse_guard.verdict.policy import FLOORS
 from collapse_guard.verdict.ratios import duplicate_share
 
-from .bounded import BoundedExpectation
+from .bounded import StatisticExpectation
 
 
-class ExpectColumnDuplicateShareToBeBetween(BoundedExpectation):
+class ExpectColumnDuplicateShareToBeBetween(StatisticExpectation):
     """Expect the share of rows that repeat another row of the column to be between two bounds.
 
     ExpectColumnDuplicateShareToBeBetween is a Column Aggregate Expectation. Rows repeat another whole, or but for one word
@@ -26,19 +29,24 @@ class ExpectColumnDuplicateShareToBeBetween(BoundedExpectation):
         max_value (float or None): The upper bound; no bound if None.
         strict_min (bool): If True, the interval must reach above min_value.
         strict_max (bool): If True, the interval must reach below max_value.
+        excess (float): Without bounds, so much above the share of healthy data is allowed.
         alpha (float): One minus the level of the interval.
 
     Returns:
         An ExpectationValidationResult; `observed_value` is the share, and `details` holds its interval and what healthy data of this
-        size has. Without bounds, one row in a hundred more than that is allowed.
+        size has. Without bounds, `excess` more than that is allowed.
     """
 
-    success_keys: ClassVar = BoundedExpectation.bounded_keys
+    excess: float | SuiteParameterDict[str, Any] = pydantic.Field(
+        default=FLOORS["copies"], description="Without bounds, the share allowed above that of healthy data."
+    )
+
+    success_keys: ClassVar = (*StatisticExpectation.statistic_keys, "excess")
     args_keys: ClassVar = ("column", *success_keys)
     quantity: ClassVar[str] = "Share"
     sentence: ClassVar[str] = (
-        "$column must have a share of rows that repeat another, whole or nearly, of $bounds; without a bound, of at most one in a "
-        "hundred more than healthy data of its size has, by the gold baseline $baseline."
+        "$column must have a share of rows that repeat another, whole or nearly: $bounds (without a bound, at most $excess above the "
+        "share of healthy data of its size, by the gold baseline $baseline)."
     )
 
     class Config:
@@ -52,4 +60,5 @@ class ExpectColumnDuplicateShareToBeBetween(BoundedExpectation):
     ) -> dict[str, Any]:
         profile, baseline = self.measured(metrics)
         found = duplicate_share(profile, baseline, self.level())
-        return self.result_of(found, rows=profile.rows, usual_max=found.expected + FLOORS["copies"])
+        allowed = found.expected + self._get_success_kwargs()["excess"]
+        return self.result_of(found, rows=profile.rows, usual_max=allowed)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 
-from .bounded import BoundedExpectation
+from .bounded import StatisticExpectation
 
 
-class ExpectColumnEmbeddingDiversityRatioToBeBetween(BoundedExpectation):
+class ExpectColumnEmbeddingDiversityRatioToBeBetween(StatisticExpectation):
     """Expect the effective number of modes of the column, over that of healthy data of its size, to be between two bounds.
 
     ExpectColumnEmbeddingDiversityRatioToBeBetween is a Column Aggregate Expectation. The effective number of modes is the
@@ -38,7 +38,7 @@ class ExpectColumnEmbeddingDiversityRatioToBeBetween(BoundedExpectation):
     min_value: float | SuiteParameterDict[str, Any] | None = pydantic.Field(default=0.95, description="Lower bound of the ratio.")
     order: float | str | SuiteParameterDict[str, Any] = pydantic.Field(default=1.0, description='0.25, 1, 2 or "inf".')
 
-    success_keys: ClassVar = (*BoundedExpectation.bounded_keys, "order")
+    success_keys: ClassVar = (*StatisticExpectation.statistic_keys, "order")
     args_keys: ClassVar = ("column", *success_keys)
     sentence: ClassVar[str] = (
         "$column must have $bounds times the effective number of modes (Vendi score of order $order) of healthy data of its size, "

@@ -6,20 +6,21 @@ from typing import Any, ClassVar, Literal
 
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
+from scipy.stats import norm
 
 from collapse_guard.verdict.drift import relative_distance
 from collapse_guard.verdict.findings import FAR
 from collapse_guard.verdict.ratios import RatioInterval
 
-from .bounded import BoundedExpectation
+from .bounded import StatisticExpectation
 
 
-class ExpectColumnEmbeddingDriftToBeBetween(BoundedExpectation):
+class ExpectColumnEmbeddingDriftToBeBetween(StatisticExpectation):
     """Expect the distance of the column to gold to be between two bounds.
 
     ExpectColumnEmbeddingDriftToBeBetween is a Column Aggregate Expectation. The distance is the squared MMD, the Fréchet or
     the energy distance, less what healthy data of this size scores, over gold's own scale of it: 0 for healthy data of any size. It
-    fails if the distance is beyond a bound and significant. Other data is not narrower data: drift alone is no collapse.
+    fails if the whole interval, as wide as healthy data of this size scatters, lies beyond a bound. Other data is not narrower data: drift alone is no collapse.
 
     Args:
         column (str): The column name: texts, or embedding vectors, as the baseline was frozen.
@@ -43,7 +44,7 @@ class ExpectColumnEmbeddingDriftToBeBetween(BoundedExpectation):
         default="mmd", description="The distance: mmd, frechet or energy."
     )
 
-    success_keys: ClassVar = (*BoundedExpectation.bounded_keys, "method")
+    success_keys: ClassVar = (*StatisticExpectation.statistic_keys, "method")
     args_keys: ClassVar = ("column", *success_keys)
     quantity: ClassVar[str] = "Distance"
     sentence: ClassVar[str] = (
@@ -62,7 +63,6 @@ class ExpectColumnEmbeddingDriftToBeBetween(BoundedExpectation):
         profile, baseline = self.measured(metrics)
         wanted = self._get_success_kwargs()
         found = relative_distance(wanted["method"], profile, baseline)
-        # A distance that chance explains may be none at all.
-        low = found.relative if found.p_value < self.level() else min(found.relative, 0.0)
-        interval = RatioInterval(found.value, found.expected, found.relative, low, found.relative)
+        margin = -float(norm.ppf(self.level() / 2)) * found.error
+        interval = RatioInterval(found.value, found.expected, found.relative, found.relative - margin, found.relative + margin)
         return self.result_of(interval, rows=profile.rows, p_value=found.p_value)

@@ -11,10 +11,10 @@ from great_expectations.core.suite_parameters import SuiteParameterDict
 from collapse_guard.verdict.changes import vanished_modes
 from collapse_guard.verdict.ratios import ratio_of
 
-from .bounded import BoundedExpectation
+from .bounded import StatisticExpectation
 
 
-class ExpectColumnEmbeddingModeCoverageToBeBetween(BoundedExpectation):
+class ExpectColumnEmbeddingModeCoverageToBeBetween(StatisticExpectation):
     """Expect the share of gold's mass in modes that the column still visits to be between two bounds.
 
     ExpectColumnEmbeddingModeCoverageToBeBetween is a Column Aggregate Expectation. A mode that keeps less than half of its
@@ -39,7 +39,7 @@ class ExpectColumnEmbeddingModeCoverageToBeBetween(BoundedExpectation):
 
     min_value: float | SuiteParameterDict[str, Any] | None = pydantic.Field(default=0.98, description="Lower bound of the share.")
 
-    success_keys: ClassVar = BoundedExpectation.bounded_keys
+    success_keys: ClassVar = StatisticExpectation.statistic_keys
     args_keys: ClassVar = ("column", *success_keys)
     quantity: ClassVar[str] = "Share"
     sentence: ClassVar[str] = "$column must still visit $bounds of gold's mass, mode by mode, by the gold baseline $baseline."

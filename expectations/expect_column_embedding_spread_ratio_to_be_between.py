@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 
-from .bounded import BoundedExpectation
+from .bounded import StatisticExpectation
 
 
-class ExpectColumnEmbeddingSpreadRatioToBeBetween(BoundedExpectation):
+class ExpectColumnEmbeddingSpreadRatioToBeBetween(StatisticExpectation):
     """Expect the variance of the column's embeddings, over that of healthy data of its size, to be between two bounds.
 
     ExpectColumnEmbeddingSpreadRatioToBeBetween is a Column Aggregate Expectation. The variance is the total one, or that
@@ -40,7 +40,7 @@ class ExpectColumnEmbeddingSpreadRatioToBeBetween(BoundedExpectation):
         default=False, description="Whether to measure within modes."
     )
 
-    success_keys: ClassVar = (*BoundedExpectation.bounded_keys, "within_modes")
+    success_keys: ClassVar = (*StatisticExpectation.statistic_keys, "within_modes")
     args_keys: ClassVar = ("column", *success_keys)
     sentence: ClassVar[str] = (
         "$column must have $bounds times the variance of healthy data of its size (within modes: $within_modes), by the gold "

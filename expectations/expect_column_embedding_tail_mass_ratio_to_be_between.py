@@ -9,10 +9,10 @@ from great_expectations.core.suite_parameters import SuiteParameterDict
 
 from collapse_guard.statistics.tail import TAIL_SHARE
 
-from .bounded import BoundedExpectation
+from .bounded import StatisticExpectation
 
 
-class ExpectColumnEmbeddingTailMassRatioToBeBetween(BoundedExpectation):
+class ExpectColumnEmbeddingTailMassRatioToBeBetween(StatisticExpectation):
     """Expect the share of rows in gold's rare regions, over that of healthy data, to be between two bounds.
 
     ExpectColumnEmbeddingTailMassRatioToBeBetween is a Column Aggregate Expectation. Rare is where the outermost `cut` of healthy
@@ -40,7 +40,7 @@ class ExpectColumnEmbeddingTailMassRatioToBeBetween(BoundedExpectation):
     min_value: float | SuiteParameterDict[str, Any] | None = pydantic.Field(default=0.7, description="Lower bound of the ratio.")
     cut: float | SuiteParameterDict[str, Any] = pydantic.Field(default=0.1, description="0.2, 0.1 or 0.05: the share called rare.")
 
-    success_keys: ClassVar = (*BoundedExpectation.bounded_keys, "cut")
+    success_keys: ClassVar = (*StatisticExpectation.statistic_keys, "cut")
     args_keys: ClassVar = ("column", *success_keys)
     sentence: ClassVar[str] = (
         "$column must have $bounds times the rows that healthy data has in gold's rarest regions (cut $cut), by the gold baseline "

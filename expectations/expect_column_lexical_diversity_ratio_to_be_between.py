@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 
-from .bounded import BoundedExpectation
+from .bounded import StatisticExpectation
 
 
-class ExpectColumnLexicalDiversityRatioToBeBetween(BoundedExpectation):
+class ExpectColumnLexicalDiversityRatioToBeBetween(StatisticExpectation):
     """Expect the distinct words or phrases of the column, over those of healthy data at equal length, to be between two bounds.
 
     ExpectColumnLexicalDiversityRatioToBeBetween is a Column Aggregate Expectation. It needs a baseline of texts. It fails if the whole
@@ -39,7 +39,7 @@ class ExpectColumnLexicalDiversityRatioToBeBetween(BoundedExpectation):
         default="vocabulary", description="What is counted: vocabulary, rare_words or phrases."
     )
 
-    success_keys: ClassVar = (*BoundedExpectation.bounded_keys, "measure")
+    success_keys: ClassVar = (*StatisticExpectation.statistic_keys, "measure")
     args_keys: ClassVar = ("column", *success_keys)
     sentence: ClassVar[str] = (
         "$column must have $bounds times the distinct $measure of healthy data at equal length, by the gold baseline $baseline."

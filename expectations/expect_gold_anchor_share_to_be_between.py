@@ -31,7 +31,6 @@ class ExpectGoldAnchorShareToBeBetween(BoundedExpectation):
         max_value (float or None): The upper bound; no bound if None.
         strict_min (bool): If True, the share must be above min_value.
         strict_max (bool): If True, the share must be below max_value.
-        alpha (float): Not used: all rows are counted, and the share is exact.
 
     Returns:
         An ExpectationValidationResult; `observed_value` is the share, and `details` holds the number of rows and the share that chance

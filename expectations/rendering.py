@@ -167,7 +167,9 @@ def _described(
     if kwargs.get("row_condition"):
         sentence += " Only the rows where $row_condition are measured."
         condition = deserialize_row_condition(kwargs["row_condition"])
-        params["row_condition"] = condition if isinstance(condition, str) else repr(condition)
+        params["row_condition"] = getattr(
+            condition, "pass_through_filter", condition if isinstance(condition, str) else repr(condition)
+        )
     if configuration:
         sentence += " Severity: $severity."
         params["severity"] = str(getattr(configuration.severity, "value", configuration.severity))

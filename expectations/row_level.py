@@ -32,11 +32,13 @@ class RowExpectation(BaselineExpectation):
         result_format = parse_result_format(self._get_result_format(runtime_configuration=runtime_configuration))
         return _format_map_output(
             result_format=result_format,
-            success=found.count <= (1 - self._get_success_kwargs()["mostly"]) * found.rows,
+            success=(found.rows - found.count) / found.rows >= self._get_success_kwargs()["mostly"],
             element_count=found.rows + found.nulls,
             nonnull_count=found.rows,
             unexpected_count=found.count,
             unexpected_list=found.values,
             unexpected_index_list=found.indices,
+            unexpected_index_query=found.query,
             unexpected_index_column_names=found.index_columns,
+            unexpected_rows=found.frame,
         )

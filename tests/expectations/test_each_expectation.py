@@ -191,6 +191,19 @@ def test_repeats_are_listed_by_result_format(news: dict[str, Any], result_format
         assert found.result["unexpected_index_list"] == [1401, 1402, 1403]
 
 
+@pytest.mark.parametrize(("mostly", "passes"), [(0.9, True), (0.901, False)])
+def test_mostly_holds_at_its_boundary(validate: Validate, gold_store: Path, mostly: float, passes: bool) -> None:  # noqa: FBT001
+    """With 100 of 1,000 rows unexpected, nine tenths are as expected, and a little more are not."""
+    rows = mixture(900, 3)
+    batch = pd.concat([rows, rows[:100]], ignore_index=True)
+    (found,) = validate(
+        batch,
+        cge.ExpectColumnValuesToBeSemanticallyUnique(column="vector", baseline="mixture", store=str(gold_store), mostly=mostly),
+    )
+    assert found.result["unexpected_count"] >= 100
+    assert found.success == (passes and found.result["unexpected_count"] == 100)
+
+
 def test_rows_are_named_by_the_columns_that_are_asked_for(news: dict[str, Any]) -> None:
     """With ``unexpected_index_column_names`` a row is named by its id."""
     form = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
@@ -223,8 +236,28 @@ def test_a_list_of_numeric_columns_is_one_domain(validate: Validate, tmp_path: P
     healthy = validate(rows[2500:], *[kind(**fields) for kind in kinds])
     assert [raised(result) for result in healthy] == [None] * len(kinds)
     assert failed(healthy) == set()
+    turned = validate(rows[2500:], cge.ExpectColumnNotToShowCollapse(**{**fields, "column_list": ["debt", "age", "income"]}))
+    assert [result.result["observed_value"] for result in turned] == ["healthy"]
     narrow = validate(0.5 * rows[2500:], *[kind(**fields) for kind in kinds])
     assert {"expect_column_not_to_show_collapse", "expect_column_embedding_spread_ratio_to_be_between"} <= failed(narrow)
+
+
+@pytest.mark.parametrize("bound", [float("nan"), float("inf")])
+def test_a_bound_that_is_no_number_is_refused(gold_store: Path, bound: float) -> None:
+    """It would let everything pass; also where it comes as a suite parameter."""
+    context = gx.get_context(mode="ephemeral")
+    batches = context.data_sources.add_pandas("pandas").add_dataframe_asset("batch").add_batch_definition_whole_dataframe("whole")
+    expectation = cge.ExpectColumnEmbeddingSpreadRatioToBeBetween(
+        column="vector", baseline={"$PARAMETER": "gold"}, store=str(gold_store), min_value={"$PARAMETER": "least"}
+    )
+    suite = gx.ExpectationSuite("suite", expectations=[expectation])
+    batch = batches.get_batch({"dataframe": mixture(500, 1)})
+    parameters = {"gold": "mixture", "least": bound}
+    (result,) = batch.validate(suite, expectation_parameters=parameters).results
+    assert not result.success
+    assert "expected a number as min_value" in (raised(result) or "")
+    (result,) = batch.validate(suite, expectation_parameters={**parameters, "least": 0.5}).results
+    assert result.success
 
 
 @pytest.mark.parametrize("fields", [{}, {"column": "text", "column_list": ["text"]}])
@@ -239,7 +272,7 @@ def test_every_default_is_saved_and_a_new_process_reads_the_same_suite(news: dic
     context = gx.get_context(mode="file", project_root_dir=tmp_path)
     context.suites.add(gx.ExpectationSuite("all", expectations=all_of(news)))
     stored = json.loads(next((tmp_path / "gx" / "expectations").glob("*.json")).read_text())["expectations"]
-    assert all({"baseline", "store", "group_column", "alpha"} <= set(each["kwargs"]) for each in stored)
+    assert all({"baseline", "store", "group_column"} <= set(each["kwargs"]) for each in stored)
     script = (
         "import great_expectations as gx, collapse_guard.expectations, json;"
         f"suite = gx.get_context(mode='file', project_root_dir={str(tmp_path)!r}).suites.get('all');"

@@ -90,6 +90,9 @@ FAILED = {
     "missing groups": (Case("healthy", "vector", "groups"), "expected column 'day'; the data has"),
     "wrong type": (Case("healthy", "age", "texts"), "expected texts in column 'age', got double"),
     "wrong dimension": (Case("healthy", "short", "vectors"), "expected vectors of dimension 16, got 2"),
+    "ragged vectors": (Case("healthy", "ragged", "vectors"), "expected vectors of"),
+    "texts against vectors": (Case("healthy", "text", "vectors"), "expected "),
+    "damaged baseline": (Case("healthy", "text", "damaged"), "is damaged or missing"),
     "condition on a missing column": (Case("healthy", "text", "texts", "nope"), "expected rows"),
 }
 Batches = Callable[[str], tuple[BatchDefinition[Any], dict[str, Any]]]
@@ -102,6 +105,7 @@ def rows(seed: int, size: int) -> pd.DataFrame:
     return mixture(size, seed).assign(
         text=sentences(size, seed),
         short=pd.Series([[1.0, 2.0]] * size),
+        ragged=pd.Series([[1.0] * (15 + at % 2) for at in range(size)]),
         age=age,
         income=(age * rng.lognormal(0, 0.4, size)).round(6),
         part=np.where(np.arange(size) % 3 < 2, "a", "b"),
@@ -131,15 +135,25 @@ def with_nulls(values: pd.Series[Any]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the batches as parquet, and a store of four baselines."""
+    """Return a folder with the batches as parquet, and a store of five baselines, one of them damaged."""
     home = tmp_path_factory.mktemp("engines")
     gold = rows(0, 2000)
     for name, column in (("texts", "text"), ("vectors", "vector"), ("numbers", NUMBERS)):
         cg.freeze(gold, column, name, store=home / "gold")
     cg.freeze(gold.rename(columns={"date": "day"}), "vector", "groups", store=home / "gold", group_column="day")
+    cg.freeze(gold, "text", "damaged", store=home / "gold")
+    damage(next((home / "gold" / "damaged").rglob("*.npy")))
     for name in ("healthy", "collapsed", "nulls", "empty", "none"):
         pyarrow.parquet.write_table(arrow(batch(name)), home / f"{name}.parquet")
     return home
+
+
+def damage(file: Path) -> None:
+    """Flip the last byte of a file."""
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 0xFF
+    file.chmod(0o644)
+    file.write_bytes(bytes(data))
 
 
 def arrow(frame: pd.DataFrame) -> pa.Table:
@@ -149,6 +163,7 @@ def arrow(frame: pd.DataFrame) -> pa.Table:
         "text": pa.string(),
         "vector": vectors,
         "short": vectors,
+        "ragged": vectors,
         "age": numbers,
         "income": numbers,
         "part": pa.string(),
@@ -198,13 +213,13 @@ def fill(kind: str, url: str, folder: Path) -> None:
     with engine.begin() as connection:
         for table in ("healthy", "collapsed", "nulls", "empty", "none"):
             vector = COLUMNS[kind].split("vector ")[1].split(",")[0]
-            connection.execute(sa.text(f"CREATE TABLE {table} ({COLUMNS[kind]}, short {vector})"))
+            connection.execute(sa.text(f"CREATE TABLE {table} ({COLUMNS[kind]}, short {vector}, ragged {vector})"))
             values = [
-                {**row, **{name: row[name] and stored(row[name]) for name in ("vector", "short")}}
+                {**row, **{name: row[name] and stored(row[name]) for name in ("vector", "short", "ragged")}}
                 for row in pq(folder, table).to_pylist()
             ]
             if values:
-                insert = f"INSERT INTO {table} VALUES (:text, :vector, :age, :income, :part, :date, :short)"
+                insert = f"INSERT INTO {table} VALUES (:text, :vector, :age, :income, :part, :date, :short, :ragged)"
                 connection.execute(sa.text(insert), values)
     engine.dispose()
 
@@ -222,8 +237,8 @@ def all_results(batches: Batches, folder: Path) -> dict[str, dict[str, Any]]:
     return {name: results(batches, case.table, case.gate(folder))[0] for name, case in cases.items()}
 
 
-def five(folder: Path) -> list[Expectation]:
-    """Return five expectations that differ in everything but the profile."""
+def batch_level(folder: Path) -> list[Expectation]:
+    """Return expectations about whole batches, some twice with other settings: they differ in everything but the profile."""
     case = JUDGED["healthy texts"]
     common: dict[str, Any] = {"column": "text", "baseline": "texts", "store": str(folder / "gold")}
     ratio = cge.ExpectColumnEmbeddingDiversityRatioToBeBetween
@@ -233,6 +248,34 @@ def five(folder: Path) -> list[Expectation]:
         case.gate(folder, alpha=0.05),
         ratio(**common, min_value=0.5),
         ratio(**common, order=2),
+        cge.ExpectColumnEmbeddingSpreadRatioToBeBetween(**common),
+        cge.ExpectColumnEmbeddingTailMassRatioToBeBetween(**common),
+        cge.ExpectColumnEmbeddingModeCoverageToBeBetween(**common),
+        *(cge.ExpectColumnEmbeddingDriftToBeBetween(**common, method=method) for method in ("mmd", "frechet", "energy")),
+        cge.ExpectColumnDuplicateShareToBeBetween(**common),
+        *(cge.ExpectColumnLexicalDiversityRatioToBeBetween(**common, measure=each) for each in ("vocabulary", "phrases")),
+    ]
+
+
+def row_level(batches: Batches, folder: Path) -> list[dict[str, Any]]:
+    """Return what the expectations about rows say of a batch with nulls and copies, the rows named by a column."""
+    common: dict[str, Any] = {"column": "text", "baseline": "texts", "store": str(folder / "gold"), "mostly": 1}
+    shown = {"result_format": "COMPLETE", "unexpected_index_column_names": ["date"]}
+    definition, parameters = batches("collapsed")
+    batch = definition.get_batch(batch_parameters=parameters)
+    found: list[dict[str, Any]] = [
+        batch.validate(kind(**common), result_format=shown).to_json_dict()
+        for kind in (cge.ExpectColumnValuesToBeOnGoldManifold, cge.ExpectColumnValuesToBeSemanticallyUnique)
+    ]
+    return [
+        {
+            "error": each["exception_info"].get("exception_message"),
+            "success": each["success"],
+            "counts": [each["result"][key] for key in ("element_count", "missing_count", "unexpected_count")],
+            "values": sorted(each["result"]["unexpected_list"]),
+            "named": len({str(index["date"]) for index in each["result"]["unexpected_index_list"]}),
+        }
+        for each in found
     ]
 
 
@@ -248,11 +291,12 @@ def marked(folder: Path) -> Callable[[Any], Any]:
 
 
 def spark_answers(spark: SparkSession, folder: Path, marks: Path) -> dict[str, Any]:
-    """Return the results of all cases, those of five expectations, and how often they read a partition."""
+    """Return the results of all cases, of all kinds of expectations, and how often those about batches read a partition."""
     marks.mkdir()
-    together = results(spark_batches(folder, spark, marked(marks)), "healthy", *five(folder))
+    together = results(spark_batches(folder, spark, marked(marks)), "healthy", *batch_level(folder))
     read = len(list(marks.iterdir()))
-    return {"cases": all_results(spark_batches(folder, spark), folder), "five": together, "reads": read}
+    plain = spark_batches(folder, spark)
+    return {"cases": all_results(plain, folder), "batch": together, "reads": read, "rows": row_level(plain, folder)}
 
 
 @pytest.fixture(scope="module")
@@ -268,21 +312,23 @@ def databases(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def answers(folder: Path, request: pytest.FixtureRequest) -> Callable[[str], dict[str, Any]]:
-    """Return a function that gives, once computed, what an engine answers to every case, and how often it reads for five."""
+    """Return a function that gives, once computed, what an engine answers to every case, and how often it reads."""
 
     @cache
     def answer(engine: str) -> dict[str, Any]:
         if engine == "pandas":
-            return {"cases": all_results(pandas_batches(folder), folder)}
+            plain = pandas_batches(folder)
+            together = results(plain, "healthy", *batch_level(folder))
+            return {"cases": all_results(plain, folder), "batch": together, "rows": row_level(plain, folder)}
         if engine == "spark":
             return spark_answers(classic_spark(), folder, folder / "classic")
         if engine == "connect":
             return connect_answers(folder)
         batches = sql_batches(engine, request.getfixturevalue("databases")[engine])
         with statements() as seen:
-            together = results(batches, "healthy", *five(folder))
+            together = results(batches, "healthy", *batch_level(folder))
         reads = [each for each in seen if each.startswith("SELECT text")]
-        return {"cases": all_results(batches, folder), "five": together, "reads": len(reads)}
+        return {"cases": all_results(batches, folder), "batch": together, "reads": len(reads), "rows": row_level(batches, folder)}
 
     return answer
 
@@ -309,6 +355,11 @@ def connect_answers(folder: Path) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads((folder / "connect.json").read_text())
+
+
+def by_id(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return results in an order that does not depend on the engine."""
+    return sorted(found, key=lambda each: json.dumps([each["expectation_config"][key] for key in ("type", "kwargs")], default=str))
 
 
 def verdict(result: dict[str, Any]) -> dict[str, Any]:
@@ -367,23 +418,37 @@ def test_what_cannot_be_measured_fails_with_a_message(answers: Callable[[str], d
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_five_expectations_read_the_batch_once(answers: Callable[[str], dict[str, Any]], engine: str) -> None:
-    """Expectations that differ in their thresholds share one reading: one query, or one look at each of three partitions."""
-    answer = answers(engine)
-    assert [each["success"] for each in answer["five"]] == [True] * 5
+def test_all_expectations_about_batches_read_the_batch_once_and_say_what_pandas_says(
+    answers: Callable[[str], dict[str, Any]], engine: str
+) -> None:
+    """All share one reading, one query or one look at each of three partitions, and observe what they do on pandas."""
+    answer, expected = answers(engine), answers("pandas")["batch"]
+    assert [each["exception_info"].get("exception_message") for each in answer["batch"]] == [None] * len(expected)
+    for found, wanted in zip(by_id(answer["batch"]), by_id(expected), strict=True):
+        assert found["success"], found["expectation_config"]["type"]
+        assert_alike(found["result"]["observed_value"], wanted["result"]["observed_value"])
     assert answer["reads"] == (3 if engine in {"spark", "connect"} else 1)
 
 
-def test_five_expectations_measure_a_frame_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_expectations_about_rows_list_the_rows_that_pandas_lists(answers: Callable[[str], dict[str, Any]], engine: str) -> None:
+    """Counts, listed values and the number of named rows are equal; which of equal rows comes first is the engine's affair."""
+    expected = answers("pandas")["rows"]
+    assert expected[1]["counts"][2] >= 1100
+    assert len(expected[1]["values"]) == expected[1]["counts"][2]
+    assert answers(engine)["rows"] == expected
+
+
+def test_expectations_measure_a_frame_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On pandas, too, the column is measured once."""
-    calls, real = [], guard.profile
+    calls, real = [], guard.measured
 
     def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passes on
         calls.append(options)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(guard, "profile", counted)
-    assert all(each["success"] for each in results(pandas_batches(folder), "healthy", *five(folder)))
+    monkeypatch.setattr(guard, "measured", counted)
+    assert all(each["success"] for each in results(pandas_batches(folder), "healthy", *batch_level(folder)))
     assert len(calls) == 1
 
 

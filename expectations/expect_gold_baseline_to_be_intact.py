@@ -1,0 +1,95 @@
+"""The gold baseline itself as an expectation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+from collapse_guard.baseline.store import Store
+from collapse_guard.errors import BaselineNotFoundError, CorruptBaselineError
+from collapse_guard.versions import library_versions
+
+from .rendering import DataDocs, escaped_once
+
+
+class ExpectGoldBaselineToBeIntact(DataDocs, BatchExpectation):
+    """Expect every byte of a gold baseline to be as it was frozen, and its name to mean what was recorded.
+
+    ExpectGoldBaselineToBeIntact is a Batch Expectation. It reads the store, not the batch, and it does so at every run. It errs, which is
+    a failure too, if the store cannot be read.
+
+    Args:
+        baseline (str): The baseline: `name@digest`, of which the name's latest version must have that digest, or `name`, whose latest
+            version may be any.
+        store (str or None): Folder or URL of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
+
+    Returns:
+        An ExpectationValidationResult; `observed_value` says what was found (intact, damaged, missing, superseded), with the
+        baseline's digest, or with the file that is damaged.
+    """
+
+    baseline: str | SuiteParameterDict[str, Any] = pydantic.Field(description="The baseline: name@digest, or a name.")
+    store: str | SuiteParameterDict[str, Any] | None = pydantic.Field(
+        default=None, description="Folder or URL of baselines; COLLAPSE_GUARD_STORE, or ./gold, if left out."
+    )
+
+    metric_dependencies: ClassVar = ()
+    domain_keys: ClassVar = ("batch_id",)
+    success_keys: ClassVar = ("baseline", "store")
+    args_keys: ClassVar = success_keys
+    sentence: ClassVar[str] = "The gold baseline $baseline must be intact: every byte as it was frozen, and its name unmoved."
+    library_metadata: ClassVar = {
+        "maturity": "beta",
+        "tags": ["collapse-guard", "immutable gold", "model collapse"],
+        "contributors": ["collapse-guard"],
+        "requirements": ["collapse-guard"],
+        "has_full_test_suite": True,
+        "manually_reviewed_code": True,
+    }
+    _library_metadata = library_metadata
+    _escape_description = pydantic.validator("description", always=True, allow_reuse=True)(escaped_once)
+
+    class Config:
+        title = "Expect gold baseline to be intact"
+
+    @pydantic.root_validator(pre=True)
+    def _record_version(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
+        """Write into ``meta`` the version of collapse-guard that the expectation was made with."""
+        made_with = {"collapse_guard_version": library_versions().get("collapse-guard")}
+        return {**values, "meta": {**made_with, **(values.get("meta") or {})}}
+
+    @property
+    def configuration(self) -> ExpectationConfiguration:
+        """The configuration with every default written out, so that an upgrade changes no saved gate silently."""
+        configuration = super().configuration
+        for key in self.success_keys:
+            configuration.kwargs.setdefault(key, getattr(self, key))
+        return configuration
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],  # noqa: ARG002 - Great Expectations' signature
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
+        execution_engine: Any = None,  # noqa: ANN401, ARG002
+    ) -> dict[str, Any]:
+        wanted = self._get_success_kwargs()
+        success, found = intact(Store(wanted["store"]), wanted["baseline"])
+        return {"success": success, "result": {"observed_value": found}}
+
+
+def intact(store: Store, reference: str) -> tuple[bool, str]:
+    """Return whether a baseline is intact, and what was found."""
+    try:
+        entry = store.verify(reference)
+    except CorruptBaselineError as error:
+        return False, f"damaged: {error}"
+    except BaselineNotFoundError as error:
+        return False, f"missing: {error}"
+    if not entry.latest:
+        _, latest = store.resolve(entry.name)
+        return False, f"superseded: expected {reference} to be the latest {entry.name}, which is now {entry.name}@{latest}."
+    return True, f"intact: {entry.name}@{entry.digest}"
