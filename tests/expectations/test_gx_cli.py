@@ -68,9 +68,11 @@ def add(files: Path, tmp_path: Path) -> Add:
     return checkpoint
 
 
-def gate(home: Path) -> cge.ExpectColumnNotToShowCollapse:
-    """Return the gate on the ``mixture`` baseline."""
-    return cge.ExpectColumnNotToShowCollapse(column="vector", baseline="mixture", store=str(home))
+def gate(home: Path, baseline: str = "mixture", severity: str = "critical") -> cge.ExpectColumnNotToShowCollapse:
+    """Return the gate on a baseline."""
+    return cge.ExpectColumnNotToShowCollapse(
+        column="vector", baseline=baseline, store=str(home), severity=FailureSeverity(severity)
+    )
 
 
 def below(bound: float, severity: str = "critical", column: str = "x") -> Expectation:
@@ -123,13 +125,15 @@ def test_a_gate_that_is_not_known_is_an_error(add: Add, gold_store: Path, tmp_pa
 
 
 def test_the_gate_raises_in_a_new_process(add: Add, gold_store: Path, tmp_path: Path) -> None:
-    """Whatever runs the checkpoint stops: at a narrow batch, and at a suite without expectations."""
+    """Whatever runs the checkpoint stops: at a narrow batch, at a suite without expectations, and at an error of whatever severity."""
     action = (cge.CollapseGuardGate(name="gate"),)
     add("healthy", gate(gold_store), actions=action)
     add("narrow", gate(gold_store), file="narrow", actions=action)
     add("empty", actions=action)
+    add("errs", gate(gold_store, baseline="absent", severity="info"), actions=action)
     command("init", "--project", tmp_path)
-    for name, message in (("narrow", "gate closed: 1 of 1"), ("empty", "gate undecided: expected every suite")):
+    closed, empty = ("narrow", "gate closed: 1 of 1"), ("empty", "gate undecided: expected every suite")
+    for name, message in (closed, empty, ("errs", "gate undecided: 1 of 1 expectations could not be computed")):
         done = new_process("-c", RUN.format(before=""), tmp_path, "healthy", name)
         assert (done.returncode, done.stdout) == (1, "healthy True 1\n")
         assert message in done.stderr.splitlines()[-1]
