@@ -62,7 +62,7 @@ def _log() -> str:
 
 def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--store`` and ``--quiet``."""
-    store = click.option("--store", type=click.Path(), help="Folder of baselines; default COLLAPSE_GUARD_STORE, or ./gold.")
+    store = click.option("--store", type=click.Path(), help="Folder or URL of baselines; default COLLAPSE_GUARD_STORE, or ./gold.")
     quiet = click.option("--quiet", is_flag=True, expose_value=False, callback=silence, help="No progress bars, no hints.")
     return store(quiet(command))
 

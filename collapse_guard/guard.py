@@ -60,7 +60,7 @@ def freeze(
         set, a Hugging Face data set
     column : the column to measure, or several numeric columns
     name : 1 to 64 of a-z, 0-9, ``-`` and ``_``
-    store : folder of baselines; ``COLLAPSE_GUARD_STORE``, or ``./gold``, if left out
+    store : folder or URL of baselines; ``COLLAPSE_GUARD_STORE``, or ``./gold``, if left out
     embedder : for texts ``"static"`` (default), ``"minilm"``, or a sentence-transformers model's name or folder; else
         ``"vectors"`` or ``"numeric"``; by column type if left out
     group_column : a column that says which rows come together (day, source, document): rows of one group are alike, so that many of

@@ -31,7 +31,7 @@ class BaselineExpectation(DataDocs, ColumnAggregateExpectation):
     )
     baseline: str | SuiteParameterDict[str, Any] = pydantic.Field(description="The baseline: a name, or name@digest.")
     store: str | SuiteParameterDict[str, Any] | None = pydantic.Field(
-        default=None, description="Folder of baselines; COLLAPSE_GUARD_STORE, or ./gold, if left out."
+        default=None, description="Folder or URL of baselines; COLLAPSE_GUARD_STORE, or ./gold, if left out."
     )
     group_column: str | SuiteParameterDict[str, Any] | None = pydantic.Field(
         default=None, description="The column that says which rows come together, if it is called otherwise than in gold."

@@ -108,7 +108,7 @@ def test_an_unexpected_error_is_two_with_a_log(files: Path, gold_store: Path, mo
         message = "surprise"
         raise ZeroDivisionError(message)
 
-    monkeypatch.setattr(guard, "profile", fail)
+    monkeypatch.setattr(guard, "measured", fail)
     result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store)
     assert result.exit_code == 2
     assert "ZeroDivisionError: surprise" in result.stderr
@@ -123,7 +123,7 @@ def test_an_interrupt_is_two(files: Path, gold_store: Path, monkeypatch: pytest.
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(guard, "profile", interrupt)
+    monkeypatch.setattr(guard, "measured", interrupt)
     result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store)
     assert (result.exit_code, result.stdout) == (2, "")
 

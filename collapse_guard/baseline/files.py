@@ -1,0 +1,252 @@
+"""Where a store's files lie: a folder of this machine, or any place that fsspec knows by its URL.
+
+Both kinds write once. A path is relative to the root, with ``/`` between its parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import CorruptBaselineError, InvalidInputError, StoreError
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+MAPPED_FROM = 1 << 20
+"""Arrays of so many bytes or more are mapped; each mapping holds a file handle, and small ones are read as fast."""
+
+
+class Files(Protocol):
+    """Files that are written once, in folders that are there whole or not at all.
+
+    Attributes
+    ----------
+    root : the absolute path, or the URL, as messages name it
+    """
+
+    root: str
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of what lies directly in ``folder``, in order; none if it is not there."""
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises
+        ------
+        CorruptBaselineError
+            The file is not there.
+        StoreError
+            It cannot be read.
+        """
+
+    def arrays(self, folder: str, digests: Mapping[str, str]) -> Arrays:
+        """Return the arrays of the named ``.npy`` files, if each has the SHA-256 that is given; raises as :meth:`read` does."""
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file that is not there yet, whole or not at all; return False, and change nothing, if it is."""
+
+    def create_folder(self, folder: str, files: Mapping[str, bytes], *, mark: str) -> None:
+        """Write a folder, whole or not at all: it is there if the file ``mark`` is. One that is there is left as it is."""
+
+
+def files_at(root: str | Path) -> Files:
+    """Return the files at a path or a URL."""
+    if isinstance(root, str) and "://" in root:
+        protocol, _, path = root.partition("://")
+        return LocalFiles(Path(path)) if protocol in ("file", "local") else RemoteFiles(root)
+    return LocalFiles(Path(root))
+
+
+class LocalFiles:
+    """A folder. What is written goes to another name first, is synced, and takes its own by a rename or a link."""
+
+    def __init__(self, root: Path) -> None:
+        self._home = root.absolute()
+        self.root = str(self._home)
+
+    def names(self, folder: str) -> list[str]:  # noqa: D102 - as Files says, here and below
+        try:
+            return sorted(os.listdir(self._home / folder))  # noqa: PTH208 - names are asked for
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise unreadable(str(self._home / folder), error) from error
+
+    def read(self, path: str) -> bytes:  # noqa: D102
+        try:
+            return (self._home / path).read_bytes()
+        except OSError as error:
+            raise _unread(str(self._home / path), error) from error
+
+    def arrays(self, folder: str, digests: Mapping[str, str]) -> Arrays:  # noqa: D102
+        return {name: self._array(self._home / folder / name, digest) for name, digest in digests.items()}
+
+    def create(self, path: str, data: bytes) -> bool:  # noqa: D102
+        target = self._home / path
+        _make_folders(target.parent)
+        draft = target.with_name(f".{uuid.uuid4().hex}")
+        try:
+            _write(draft, data)
+            os.link(draft, target)  # a link never replaces a file
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+        return True
+
+    def create_folder(self, folder: str, files: Mapping[str, bytes], *, mark: str) -> None:  # noqa: D102
+        target = self._home / folder
+        _make_folders(target.parent)
+        draft = target.with_name(f".{uuid.uuid4().hex}")
+        draft.mkdir()
+        try:
+            for name, data in files.items():
+                _write(draft / name, data)
+            _sync_folder(draft)
+            try:
+                draft.rename(target)
+            except OSError:
+                if not (target / mark).exists():
+                    raise
+            _sync_folder(target.parent)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    @staticmethod
+    def _array(path: Path, digest: str) -> npt.NDArray[Any]:
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    raise corrupt(str(path))
+            mapped = path.stat().st_size >= MAPPED_FROM
+            return np.asarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
+        except OSError as error:
+            raise _unread(str(path), error) from error
+
+
+class RemoteFiles:
+    """A place that is known by its URL. Objects are written one by one, the mark last, each only if none has its name."""
+
+    def __init__(self, url: str) -> None:
+        self.root = url.rstrip("/")
+        self._home = self._opened()[1].rstrip("/")
+
+    @property
+    def _system(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        """The client, which fsspec keeps for each process: none is carried through a fork."""
+        return self._opened()[0]
+
+    def _opened(self) -> tuple[Any, str]:
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - a local store needs none of it
+
+        try:
+            return url_to_fs(self.root, use_listings_cache=False)
+        except ImportError as error:
+            msg = f"expected to open the store {self.root}, but {error}. For S3: pip install 'collapse-guard[s3]'."
+            raise StoreError(msg) from error
+        except ValueError as error:
+            msg = f"expected a folder or a URL that fsspec knows, such as s3://bucket/gold, got {self.root} ({error}). Choose another store."
+            raise InvalidInputError(msg) from error
+
+    def names(self, folder: str) -> list[str]:  # noqa: D102 - as Files says, here and below
+        try:
+            self._system.invalidate_cache()
+            return sorted(path.rstrip("/").rpartition("/")[2] for path in self._system.ls(self._path(folder), detail=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except Exception as error:
+            raise unreadable(self._address(folder), error) from error
+
+    def read(self, path: str) -> bytes:  # noqa: D102
+        try:
+            return bytes(self._system.cat_file(self._path(path)))
+        except Exception as error:
+            raise _unread(self._address(path), error) from error
+
+    def arrays(self, folder: str, digests: Mapping[str, str]) -> Arrays:  # noqa: D102
+        paths = {name: self._path(f"{folder}/{name}") for name in digests}
+        found = self._system.cat(list(paths.values()), on_error="return")
+        arrays = {}
+        for name, digest in digests.items():
+            data, address = found[paths[name]], self._address(f"{folder}/{name}")
+            if isinstance(data, Exception):
+                raise _unread(address, data) from data
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise corrupt(address)
+            arrays[name] = np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+        return arrays
+
+    def create(self, path: str, data: bytes) -> bool:  # noqa: D102
+        try:
+            self._system.pipe_file(self._path(path), data, mode="create")
+        except FileExistsError:
+            return False
+        except OSError:
+            raise
+        except Exception as error:  # clients of object stores have errors of their own
+            raise OSError(str(error)) from error
+        return True
+
+    def create_folder(self, folder: str, files: Mapping[str, bytes], *, mark: str) -> None:  # noqa: D102
+        for name in sorted(files, key=lambda name: name == mark):
+            self.create(f"{folder}/{name}", files[name])
+
+    def _address(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def _path(self, path: str) -> str:
+        return f"{self._home}/{path}".rstrip("/")
+
+
+def corrupt(address: str) -> CorruptBaselineError:
+    """Return the error that names a file that is not what was frozen."""
+    msg = (
+        f"expected the bytes that were frozen, but {address} is damaged or missing. Restore it from a backup, "
+        "or move its folder away and freeze the gold data again; a check against it would mean nothing."
+    )
+    return CorruptBaselineError(msg)
+
+
+def unreadable(address: str, error: Exception) -> StoreError:
+    """Return the error that names what could not be read, though it may be there."""
+    said = getattr(error, "strerror", None) or error
+    return StoreError(f"expected to read {address}, but {said}. Check the store's address, the network and your permissions.")
+
+
+def _unread(address: str, error: Exception) -> CorruptBaselineError | StoreError:
+    gone = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+    return corrupt(address) if gone else unreadable(address, error)
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those it lies in, so that they are still there after a power cut."""
+    if not folder.is_dir():
+        _make_folders(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

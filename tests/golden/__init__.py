@@ -1,0 +1,1 @@
+"""Baselines of every format version, as they were frozen then."""
