@@ -1,4 +1,4 @@
-"""The command line: ``collapse-guard demo``, ``freeze``, ``check``, ``baselines`` and ``gx``.
+"""The command line: ``collapse-guard demo``, ``freeze``, ``check``, ``baselines``, ``gx``, ``mix``, ``repair`` and ``emit``.
 
 Exit status of ``check`` and ``gx run``: 0 the gate is open, 1 it closed, 2 it cannot judge. Of everything else: 0, or 2 for any error.
 Standard output carries the result alone; progress, hints and errors go to standard error.
@@ -7,17 +7,17 @@ Standard output carries the result alone; progress, hints and errors go to stand
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from collapse_guard.cli_baselines import baselines
 from collapse_guard.cli_gx import gx
+from collapse_guard.cli_mixture import emit, mix, repair
 from collapse_guard.command import OPEN, STATUS, guarded, hint, shared, silence
-from collapse_guard.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from collapse_guard.baseline.store import Entry
+from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,8 +28,12 @@ def main() -> None:
 
 @main.command()
 @click.argument("gold", type=click.Path())
-@click.option("--column", required=True, multiple=True, help="Column to measure; several times for numeric columns.")
-@click.option("--name", required=True, help="What to call the baseline: a-z, 0-9, - and _.")
+@click.option("--column", multiple=True, help="Column to measure; several times for numeric columns.")
+@click.option("--name", help="What to call the baseline: a-z, 0-9, - and _.")
+@click.option(
+    "--extends", help="A baseline whose rows are part of GOLD: its next version. New rows must be people's and pass its gate."
+)
+@click.option("--declared", multiple=True, help="With --extends: FIELD=COLUMN of provenance, if the column is called otherwise.")
 @click.option("--embedder", help="static, minilm, a model's name or folder, vectors, numeric; by column type if left out.")
 @click.option("--mode-column", help="Column of labels or topics in GOLD, by which lost modes are named.")
 @click.option("--group-column", help="Column of GOLD and of batches that says which rows come together: day, source, document.")
@@ -40,29 +44,51 @@ def main() -> None:
 def freeze(
     gold: str,
     column: tuple[str, ...],
-    name: str,
+    name: str | None,
     store: str | None,
     *,
+    extends: str | None,
+    declared: tuple[str, ...],
     no_exemplars: bool,
     **options: Any,  # noqa: ANN401
 ) -> int:
     """Freeze GOLD (parquet, csv, jsonl, arrow; a file, folder or glob) as an immutable baseline.
 
     Example: collapse-guard freeze gold.csv --column text --name news
+    Its next version: collapse-guard freeze more.csv --extends news
     """
     from collapse_guard.baseline.store import Store  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.extension import extend  # noqa: PLC0415 - seconds of imports that --help need not pay
     from collapse_guard.guard import freeze as freeze_gold  # noqa: PLC0415
     from collapse_guard.verdict.policy import Policy  # noqa: PLC0415
     from collapse_guard.verdict.power import power_card, render_card  # noqa: PLC0415
 
-    columns = column[0] if len(column) == 1 else column
-    baseline = freeze_gold(gold, columns, name, store=store, exemplars=not no_exemplars, **options)
+    if extends:
+        _require_parents_own(name, column, options)
+        fields = dict(pair.split("=", 1) for pair in declared if "=" in pair)
+        shown = {"exemplars": not no_exemplars, "mode_column": options["mode_column"]}
+        baseline = extend(gold, extends, store=store, declared=fields, **shown)
+    elif name and column:
+        columns = column[0] if len(column) == 1 else column
+        baseline = freeze_gold(gold, columns, name, store=store, exemplars=not no_exemplars, **options)
+    else:
+        msg = "expected --column and --name, or --extends, got neither. Name the column to measure and the baseline."
+        raise InvalidInputError(msg)
     click.echo(
         f"frozen {baseline.reference}: {baseline.rows:,} rows of {', '.join(baseline.columns)} ({baseline.embedder.identity})"
     )
     click.echo(render_card(power_card(baseline, Policy())))
     hint(f"collapse-guard check BATCH --baseline {baseline.reference} --store {Store(store).root}")
     return OPEN
+
+
+def _require_parents_own(name: str | None, column: tuple[str, ...], options: Mapping[str, Any]) -> None:
+    """Raise if what an extension takes from its parent is asked for otherwise."""
+    asked = [option for option, value in {"--name": name, "--column": column, "--seed": options["seed"]}.items() if value]
+    asked += [f"--{key.replace('_', '-')}" for key in ("embedder", "group_column") if options[key]]
+    if asked:
+        msg = f"expected --extends alone, got {', '.join(asked)} too: an extension has its parent's. Leave them out."
+        raise InvalidInputError(msg)
 
 
 @main.command()
@@ -105,15 +131,22 @@ def check(
     Example: collapse-guard check batch.csv --baseline news
     """
     from collapse_guard.guard import check as check_batch  # noqa: PLC0415 - seconds of imports that --help need not pay
-    from collapse_guard.verdict.formats import FORMATS, append_step_summary  # noqa: PLC0415
+    from collapse_guard.verdict.formats import ERRORS, FORMATS, append_step_summary, to_markdown  # noqa: PLC0415
 
     columns = column[0] if len(column) == 1 else column
-    verdict = check_batch(batch, baseline, store=store, column=columns or None, **options)
+    try:
+        verdict = check_batch(batch, baseline, store=store, column=columns or None, **options)
+    except CollapseGuardError as error:
+        if form in ERRORS:
+            click.echo(ERRORS[form](str(error)))
+        if form == "github":
+            append_step_summary(ERRORS["markdown"](str(error)))
+        raise
     if output:
         _write(Path(output), verdict.to_json())
     click.echo(FORMATS[form](verdict))
     if form == "github":
-        append_step_summary(verdict)
+        append_step_summary(to_markdown(verdict))
     name, _, digest = baseline.partition("@")
     pinned = f"{name}@{verdict.baseline.digest[:12]}"
     if verdict.outcome == "closed":
@@ -123,68 +156,8 @@ def check(
     return STATUS[verdict.outcome]
 
 
-main.add_command(gx)
-
-
-@main.group()
-def baselines() -> None:
-    """List, show and verify frozen baselines."""
-
-
-@baselines.command(name="list")
-@shared
-@guarded
-def list_baselines(store: str | None) -> int:
-    """List the baselines of a store, a line each."""
-    from collapse_guard.baseline.store import Store  # noqa: PLC0415
-
-    entries = Store(store).entries()
-    for entry in entries:
-        click.echo(_line(entry))
-    if entries:
-        hint(f"collapse-guard baselines show {entries[-1].name}@{entries[-1].digest[:12]} --store {Store(store).root}")
-    else:
-        hint(f"the store {Store(store).root} is empty: collapse-guard freeze GOLD --column COLUMN --name NAME")
-    return OPEN
-
-
-@baselines.command()
-@click.argument("reference")
-@shared
-@guarded
-def show(reference: str, store: str | None) -> int:
-    """Show what REFERENCE was frozen from, what it can see, and what its modes are about."""
-    from collapse_guard.baseline.store import Store  # noqa: PLC0415
-    from collapse_guard.verdict.policy import Policy  # noqa: PLC0415
-    from collapse_guard.verdict.power import power_card, render_card  # noqa: PLC0415
-
-    entry = Store(store).verify(reference)
-    facts = entry.facts
-    click.echo(_line(entry))
-    click.echo(f"digest     {entry.digest}")
-    click.echo(f"columns    {', '.join(facts['columns'])} ({facts['kind']})")
-    click.echo(f"embedder   {facts['embedder']['identity']}")
-    click.echo(f"rows       {facts['rows']:,} measured, {facts['nulls']:,} empty; seed {facts['seed']}")
-    click.echo(render_card(power_card(Store(store).load(reference), Policy())))
-    click.echo(f"modes      {len(facts['modes']):,}")
-    for number, mode in enumerate(facts["modes"]):
-        click.echo(f"  {number:>4}  {_mode(mode, number)}")
-    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
-    return OPEN
-
-
-@baselines.command()
-@click.argument("reference")
-@shared
-@guarded
-def verify(reference: str, store: str | None) -> int:
-    """Check every byte of a baseline. Exit status: 0 intact, 2 damaged or not there."""
-    from collapse_guard.baseline.store import Store  # noqa: PLC0415
-
-    entry = Store(store).verify(reference)
-    click.echo(f"intact {entry.name}@{entry.digest}")
-    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
-    return OPEN
+for command in (baselines, gx, mix, repair, emit):
+    main.add_command(command)
 
 
 @main.command()
@@ -205,16 +178,6 @@ def demo(folder: str) -> int:
     run_checkpoint(made, click.echo)
     hint(f"collapse-guard check {folder}/generation-8.csv --baseline {NAME} --store {folder}/gold")
     return OPEN
-
-
-def _mode(mode: dict[str, Any], number: int) -> str:
-    label = "" if mode["label"] == str(number) else mode["label"]
-    return ": ".join(part for part in (label, ", ".join(mode["keywords"])) if part) or "-"
-
-
-def _line(entry: Entry) -> str:
-    latest = "  latest" if entry.latest else ""
-    return f"{entry.name}@{entry.digest[:12]}  {entry.facts['rows']:>9,} rows  {', '.join(entry.facts['columns'])}  {entry.created_at}{latest}"
 
 
 def _write(path: Path, text: str) -> None:

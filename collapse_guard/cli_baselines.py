@@ -12,7 +12,7 @@ import click
 from collapse_guard.command import OPEN, guarded, hint, shared
 
 if TYPE_CHECKING:
-    from collapse_guard.baseline.store import Entry
+    from collapse_guard.baseline.store import Entry, Store
 
 
 @click.group()
@@ -54,6 +54,8 @@ def show(reference: str, store: str | None) -> int:
     click.echo(f"columns    {', '.join(facts['columns'])} ({facts['kind']})")
     click.echo(f"embedder   {facts['embedder']['identity']}")
     click.echo(f"rows       {facts['rows']:,} measured, {facts['nulls']:,} empty; seed {facts['seed']}")
+    for step in lineage(Store(store), reference):
+        click.echo(f"extends    {step}")
     click.echo(render_card(power_card(Store(store).load(reference), Policy())))
     click.echo(f"modes      {len(facts['modes']):,}")
     for number, mode in enumerate(facts["modes"]):
@@ -97,6 +99,17 @@ def sign(reference: str, key: str, store: str | None) -> int:
     click.echo(f"signed {sign_baseline(Store(store), reference, key)}")
     hint(f"collapse-guard baselines verify {reference} --allowed-signers FILE --store {Store(store).root}")
     return OPEN
+
+
+def lineage(store: Store, reference: str) -> list[str]:
+    """Return the baselines that one extends, directly and through others, as ``name@digest``."""
+    found = []
+    parent = store.verify(reference).facts["parent"]
+    while parent:
+        entry = store.verify(parent)
+        found.append(f"{entry.name}@{entry.digest[:12]}  {entry.facts['rows']:>9,} rows  {entry.created_at}")
+        parent = entry.facts["parent"]
+    return found
 
 
 def _mode(mode: dict[str, Any], number: int) -> str:

@@ -48,6 +48,7 @@ def freeze(
     mode_column: str | None = None,
     seed: int = 0,
     exemplars: bool = True,
+    parent: Baseline | None = None,
 ) -> Baseline:
     """Freeze ``gold`` as an immutable baseline called ``name``.
 
@@ -68,6 +69,8 @@ def freeze(
     mode_column : a column of labels or topics; a batch is then counted by them, without having any, and lost modes are named so
     seed : of the split, the cells and the random directions
     exemplars : whether gold rows may be kept in the baseline and shown in verdicts
+    parent : the baseline that this one extends: its embedder is kept, and the manifest names it;
+        :func:`collapse_guard.extension.extend` also checks what is added
 
     Raises
     ------
@@ -92,7 +95,9 @@ def freeze(
     if {group_column, mode_column} & set(columns):
         msg = f"expected groups and modes in columns of their own, got the measured column {', '.join(map(repr, columns))}. Name another."
         raise InvalidInputError(msg)
-    rows = _read(gold, columns, _asked_kind(embedder), [name for name in (mode_column, group_column) if name])
+    rows = _read(
+        gold, columns, parent.kind if parent else _asked_kind(embedder), [name for name in (mode_column, group_column) if name]
+    )
     if len(rows.values) < FEWEST_GOLD_ROWS:
         msg = (
             f"expected at least {FEWEST_GOLD_ROWS:,} gold rows with a value in {', '.join(map(repr, columns))}, got "
@@ -103,7 +108,7 @@ def freeze(
         warnings.warn(
             f"{len(rows.values):,} gold rows show only large losses; {ADVISED_GOLD_ROWS:,} or more judge well.", stacklevel=2
         )
-    chosen = _embedder(rows, embedder)
+    chosen = parent.embedder if parent else _embedder(rows, embedder)
     with progress(None, "measuring", "row") as bar:
         vectors, _ = _encode(DistinctEmbedder(chosen) if rows.kind == "text" else chosen, rows.values, bar)
     texts = rows.values if rows.kind == "text" else None
@@ -116,6 +121,7 @@ def freeze(
         labels=rows.beside.get(mode_column or "", ()),
         groups=rows.beside.get(group_column or "", ()),
         group_column=group_column,
+        parent=f"{parent.name}@{parent.digest}" if parent else None,
         nulls=rows.nulls,
         seed=seed,
         exemplars=exemplars,

@@ -43,6 +43,7 @@ class Baseline:
     modes : what each mode is about
     exemplars : whether rows may be shown in verdicts
     group_column : the column that says which rows come together, if gold has one
+    parent : ``name@digest`` of the baseline that it extends, if it extends one
     name, digest : where it stands in a store; empty until it is stored
     """
 
@@ -63,6 +64,7 @@ class Baseline:
     modes: tuple[Mode, ...]
     exemplars: bool
     group_column: str | None = None
+    parent: str | None = None
     name: str = ""
     digest: str = ""
 
@@ -103,6 +105,7 @@ class Baseline:
             "seed": self.seed,
             "exemplars": self.exemplars,
             "group_column": self.group_column,
+            "parent": self.parent,
             "embedder": dict(self.embedder_description),
             "modes": [asdict(mode) for mode in self.modes],
         }
@@ -139,6 +142,7 @@ class Baseline:
             modes=tuple(Mode(mode["label"], tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
             exemplars=facts["exemplars"],
             group_column=facts["group_column"],
+            parent=facts["parent"],
             name=name,
             digest=digest,
         )

@@ -33,6 +33,7 @@ def build_baseline(
     labels: Sequence[str] = (),
     groups: Sequence[str] = (),
     group_column: str | None = None,
+    parent: str | None = None,
     nulls: int = 0,
     seed: int = 0,
     exemplars: bool = True,
@@ -78,6 +79,7 @@ def build_baseline(
         modes=describe_modes(frame, located, texts, labels=model.names if model else (), exemplars=exemplars),
         exemplars=exemplars,
         group_column=group_column,
+        parent=parent,
     )
 
 

@@ -40,16 +40,18 @@ def file_batches(path: str | Path, columns: Sequence[str], *, as_text: bool) -> 
         A column that the files do not have.
     """
     try:
-        dataset = _dataset(_files(path), columns if as_text else ())
+        dataset = dataset_of(files_of(path), columns if as_text else ())
         for fragment in dataset.get_fragments():
             require_columns(columns, fragment.physical_schema.names)
-        yield from dataset.to_batches(columns=list(columns), batch_size=CHUNK)
+        # Read ahead, a file would be in memory whole.
+        yield from dataset.to_batches(columns=list(columns), batch_size=CHUNK, batch_readahead=1, fragment_readahead=1)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         msg = f"expected a readable file, but {path} is not: {_first_line(error)}. Check that it is whole and of the format its name says."
         raise InvalidInputError(msg) from error
 
 
-def _files(path: str | Path) -> list[Path]:
+def files_of(path: str | Path) -> list[Path]:
+    """Return the files with data at a path, in a folder or by a glob."""
     text = str(path)
     if has_magic(text) and not Path(text).exists():
         found = sorted(Path(name) for name in glob(text, recursive=True))  # noqa: PTH207 - Path.glob knows no absolute patterns
@@ -68,13 +70,17 @@ def _files(path: str | Path) -> list[Path]:
     return full
 
 
-def _dataset(files: list[Path], text_columns: Sequence[str]) -> ds.Dataset:
+def dataset_of(files: list[Path], text_columns: Sequence[str]) -> ds.Dataset:
+    """Return files of one format as one data set; of a csv, ``text_columns`` are texts whatever they look like."""
     suffixes = {file.suffix.lower() for file in files}
     unknown = suffixes - FORMATS.keys()
     if unknown or len({FORMATS[suffix] for suffix in suffixes}) > 1:
         msg = f"expected files of one format, {', '.join(sorted(FORMATS))}, got {', '.join(sorted(suffixes)) or 'no suffix'}. Name files of one format."
         raise InvalidInputError(msg)
     kind = FORMATS[suffixes.pop()]
+    if kind == "parquet":
+        options = ds.ParquetFragmentScanOptions(pre_buffer=False)
+        return ds.dataset([str(file) for file in files], format=ds.ParquetFileFormat(default_fragment_scan_options=options))
     if kind != "csv":
         return ds.dataset([str(file) for file in files], format=kind)
     parsing = ds.CsvFileFormat(

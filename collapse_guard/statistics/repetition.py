@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.special import betainc
+from scipy.stats import norm
 
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.links import Links
@@ -84,7 +85,8 @@ class Repeats:
         2.0
         """
         share = rows / self.rows
-        return self.unseen * share + float(self.groups @ (self.sizes * share - 1 + np.power(1 - min(share, 1.0), self.sizes)))
+        found = float(self.groups @ (self.sizes * share - 1 + np.power(1 - min(share, 1.0), self.sizes)))
+        return max(self.unseen * share + found, 0.0)  # an estimate of the unseen may err below none
 
     def dispersion(self, rows: float) -> float:
         r"""Return Var(X) / E(X) of the X copies among at most N/2 ``rows``: 1 where copies are single.
@@ -140,7 +142,11 @@ def copies(batch: Repeats, healthy: Repeats, effect: float = 1.0) -> Copies:
         _excess_of_frequent(batch, healthy, dispersion),
         key=lambda each: each[0] - each[1],
     )
-    return Copies(share, max(share - excess, 0.0), min(p_value, 1.0), (error**2 + (noise / draws) ** 2) ** 0.5)
+    total = (error**2 + (noise / draws) ** 2) ** 0.5
+    if batch.noise:
+        # Of so many rows only a sample of the groups is known: at fewer draws its noise would drown what the whole batch shows.
+        p_value = 2 * min(p_value, float(norm.sf(excess / total)))
+    return Copies(share, max(share - excess, 0.0), min(p_value, 1.0), total)
 
 
 def _excess(found: float, natural: float, counted: float, growth: float, dispersion: float, rows: float) -> tuple[float, float]:

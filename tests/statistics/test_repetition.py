@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from collapse_guard.sketches.distinct import duplicates
 from collapse_guard.statistics.repetition import Copies, Repeats, copies
 from collapse_guard.vectors import Counts
 from tests.synthetic import zipf
@@ -161,3 +162,14 @@ def test_the_interval_covers_no_excess(law: Law) -> None:
     found = [compare(law(GOLD, rng), law(1000, rng)) for _ in range(NULL_DRAWS)]
     covered = sum(abs(each.share - each.expected) <= 1.96 * each.standard_error for each in found)
     assert covered >= binom.ppf(ALMOST_SURELY, NULL_DRAWS, 0.95)
+
+
+@pytest.mark.parametrize(("pairs", "significant"), [(5_000, True), (0, False)])
+def test_copies_in_more_rows_than_the_sketch_keeps_are_found(pairs: int, significant: bool) -> None:  # noqa: FBT001
+    """A tenth of 100,000 rows in pairs is seen against gold of 10,000 rows without copies; none is none."""
+    rng = np.random.default_rng(0)
+    contents = rng.integers(0, 2**63, size=110_000, dtype=np.uint64)
+    batch = np.concatenate([contents[: 100_000 - pairs], contents[:pairs]])
+    found = copies(Repeats.of(duplicates(batch, None)), Repeats.of(duplicates(contents[100_000:], None)))
+    assert (found.p_value < 1e-6) == significant
+    assert found.share - found.expected == pytest.approx(pairs / 100_000, abs=4 * found.standard_error)
