@@ -168,7 +168,7 @@ def test_the_interval_covers_no_excess(law: Law) -> None:
 def test_copies_in_more_rows_than_the_sketch_keeps_are_found(pairs: int, significant: bool) -> None:  # noqa: FBT001
     """A tenth of 100,000 rows in pairs is seen against gold of 10,000 rows without copies; none is none."""
     rng = np.random.default_rng(0)
-    contents = rng.integers(0, 2**63, size=110_000, dtype=np.uint64)
+    contents = rng.integers(0, 2**64, size=110_000, dtype=np.uint64)
     batch = np.concatenate([contents[: 100_000 - pairs], contents[:pairs]])
     found = copies(Repeats.of(duplicates(batch, None)), Repeats.of(duplicates(contents[100_000:], None)))
     assert (found.p_value < 1e-6) == significant
