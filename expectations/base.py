@@ -7,20 +7,18 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.expectations.expectation import ColumnAggregateExpectation
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.profile import Profile
-from collapse_guard.versions import library_versions
 
 from .metrics.engine import Failure, load_baseline
 from .metrics.profile import PROFILE
-from .rendering import DataDocs, escaped_once
+from .pinned import PinnedExpectation
 
 
-class BaselineExpectation(DataDocs, ColumnAggregateExpectation):
+class BaselineExpectation(PinnedExpectation, ColumnAggregateExpectation):
     """A column of a batch against a gold baseline. Abstract: it validates nothing, so it is not registered."""
 
     column: str | None = pydantic.Field(  # type: ignore[assignment]  # or else column_list
@@ -40,16 +38,6 @@ class BaselineExpectation(DataDocs, ColumnAggregateExpectation):
     metric_dependencies: ClassVar[tuple[str, ...]] = (PROFILE,)
     domain_keys: ClassVar = ("batch_id", "column", "column_list", "row_condition", "condition_parser")
     shared_keys: ClassVar = ("baseline", "store", "group_column")
-    library_metadata: ClassVar = {
-        "maturity": "beta",
-        "tags": ["collapse-guard", "embeddings", "model collapse"],
-        "contributors": ["collapse-guard"],
-        "requirements": ["collapse-guard"],
-        "has_full_test_suite": True,
-        "manually_reviewed_code": True,
-    }
-    _library_metadata = library_metadata
-    _escape_description = pydantic.validator("description", always=True, allow_reuse=True)(escaped_once)
 
     @pydantic.root_validator(skip_on_failure=True)
     def _one_domain(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
@@ -58,20 +46,6 @@ class BaselineExpectation(DataDocs, ColumnAggregateExpectation):
             msg = "expected either column or column_list. Name one text or vector column, or a list of numeric columns."
             raise ValueError(msg)
         return values
-
-    @pydantic.root_validator(pre=True)
-    def _record_version(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
-        """Write into ``meta`` the version of collapse-guard that the expectation was made with."""
-        made_with = {"collapse_guard_version": library_versions().get("collapse-guard")}
-        return {**values, "meta": {**made_with, **(values.get("meta") or {})}}
-
-    @property
-    def configuration(self) -> ExpectationConfiguration:
-        """The configuration with every default written out, so that an upgrade changes no saved gate silently."""
-        configuration = super().configuration
-        for key in self.success_keys:
-            configuration.kwargs.setdefault(key, getattr(self, key))
-        return configuration
 
     def measured(self, metrics: dict[str, Any]) -> tuple[Profile, Baseline]:
         """Return the profile of all rows and its baseline, or raise what kept the metric from measuring."""

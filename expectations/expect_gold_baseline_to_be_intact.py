@@ -6,17 +6,14 @@ from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
-from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from collapse_guard.baseline.store import Store
 from collapse_guard.errors import BaselineNotFoundError, CorruptBaselineError
-from collapse_guard.versions import library_versions
 
-from .rendering import DataDocs, escaped_once
+from .pinned import PinnedExpectation
 
 
-class ExpectGoldBaselineToBeIntact(DataDocs, BatchExpectation):
+class ExpectGoldBaselineToBeIntact(PinnedExpectation):
     """Expect every byte of a gold baseline to be as it was frozen, and its name to mean what was recorded.
 
     ExpectGoldBaselineToBeIntact is a Batch Expectation. It reads the store, not the batch, and it does so at every run. It errs, which is
@@ -42,33 +39,9 @@ class ExpectGoldBaselineToBeIntact(DataDocs, BatchExpectation):
     success_keys: ClassVar = ("baseline", "store")
     args_keys: ClassVar = success_keys
     sentence: ClassVar[str] = "The gold baseline $baseline must be intact: every byte as it was frozen, and its name unmoved."
-    library_metadata: ClassVar = {
-        "maturity": "beta",
-        "tags": ["collapse-guard", "immutable gold", "model collapse"],
-        "contributors": ["collapse-guard"],
-        "requirements": ["collapse-guard"],
-        "has_full_test_suite": True,
-        "manually_reviewed_code": True,
-    }
-    _library_metadata = library_metadata
-    _escape_description = pydantic.validator("description", always=True, allow_reuse=True)(escaped_once)
 
     class Config:
         title = "Expect gold baseline to be intact"
-
-    @pydantic.root_validator(pre=True)
-    def _record_version(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
-        """Write into ``meta`` the version of collapse-guard that the expectation was made with."""
-        made_with = {"collapse_guard_version": library_versions().get("collapse-guard")}
-        return {**values, "meta": {**made_with, **(values.get("meta") or {})}}
-
-    @property
-    def configuration(self) -> ExpectationConfiguration:
-        """The configuration with every default written out, so that an upgrade changes no saved gate silently."""
-        configuration = super().configuration
-        for key in self.success_keys:
-            configuration.kwargs.setdefault(key, getattr(self, key))
-        return configuration
 
     def _validate(
         self,

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.core.suite_parameters import SuiteParameterDict
-from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.row_conditions import RowConditionType
 from great_expectations.render.components import (
@@ -21,17 +20,17 @@ from great_expectations.render.renderer.renderer import renderer
 
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.provenance.layout import CUTOFF, require_field
-from collapse_guard.versions import library_versions
 
 from .metrics.engine import Failure
 from .metrics.provenance import PROVENANCE, Declared
-from .rendering import DataDocs, escaped, escaped_once
+from .pinned import PinnedExpectation
+from .rendering import escaped
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 """A header, and rows."""
 
 
-class ProvenanceExpectation(DataDocs, BatchExpectation):
+class ProvenanceExpectation(PinnedExpectation):
     """What the rows of a batch declare. Abstract: it validates nothing, so it is not registered."""
 
     columns: dict[str, str] | None = pydantic.Field(
@@ -49,30 +48,6 @@ class ProvenanceExpectation(DataDocs, BatchExpectation):
     metric_dependencies: ClassVar = (PROVENANCE,)
     domain_keys: ClassVar = ("batch_id", "row_condition", "condition_parser")
     shared_keys: ClassVar = ("columns", "content_column", "cutoff")
-    library_metadata: ClassVar = {
-        "maturity": "beta",
-        "tags": ["collapse-guard", "provenance", "model collapse"],
-        "contributors": ["collapse-guard"],
-        "requirements": ["collapse-guard"],
-        "has_full_test_suite": True,
-        "manually_reviewed_code": True,
-    }
-    _library_metadata = library_metadata
-    _escape_description = pydantic.validator("description", always=True, allow_reuse=True)(escaped_once)
-
-    @pydantic.root_validator(pre=True)
-    def _record_version(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
-        """Write into ``meta`` the version of collapse-guard that the expectation was made with."""
-        made_with = {"collapse_guard_version": library_versions().get("collapse-guard")}
-        return {**values, "meta": {**made_with, **(values.get("meta") or {})}}
-
-    @property
-    def configuration(self) -> ExpectationConfiguration:
-        """The configuration with every default written out, so that an upgrade changes no saved gate silently."""
-        configuration = super().configuration
-        for key in self.success_keys:
-            configuration.kwargs.setdefault(key, getattr(self, key))
-        return configuration
 
     def declared(self, metrics: dict[str, Any], field: str) -> Declared:
         """Return what the batch declares, or raise what kept it from being read: no rows, or no column for ``field``, too."""

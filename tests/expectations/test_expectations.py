@@ -92,13 +92,13 @@ def test_shadow_mode_passes(validate: Validate, gold_store: Path) -> None:
 
 def test_one_profile_for_all_expectations(validate: Validate, gold_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Expectations on one column and baseline share one pass over the batch, whatever their thresholds."""
-    calls, real = [], guard.profile
+    calls, real = [], guard.measured
 
     def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passes on
         calls.append(options)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(guard, "profile", counted)
+    monkeypatch.setattr(guard, "measured", counted)
     results = validate(
         mixture(1000, 1),
         gate(gold_store),
@@ -210,7 +210,7 @@ print(result.success, len(validation.results))
 
 
 def test_saved_suite_runs_in_a_new_process(gold_store: Path, tmp_path: Path) -> None:
-    """A checkpoint saved in a file context runs elsewhere, with its defaults written out."""
+    """A checkpoint saved in a file context runs elsewhere, with its defaults written out, and raises at a narrow batch."""
     gate_checkpoint(tmp_path, column="vector", baseline="mixture", store=str(gold_store))
     mixture(1000, 1).to_parquet(tmp_path / "healthy.parquet")
     narrow().to_parquet(tmp_path / "narrow.parquet")
@@ -218,14 +218,15 @@ def test_saved_suite_runs_in_a_new_process(gold_store: Path, tmp_path: Path) -> 
     kwargs = {each["type"]: each["kwargs"] for each in saved["expectations"]}
     assert kwargs["expect_column_not_to_show_collapse"]["fail_on"] == "early"
     assert kwargs["expect_column_embedding_diversity_ratio_to_be_between"]["min_value"] == 0.95
-    for name, outcome in (("healthy", "True 2"), ("narrow", "False 2")):
+    for name, printed, said in (("healthy", "True 2", ""), ("narrow", "", "gate closed: 1 of 2 expectations failed")):
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", LOAD, str(tmp_path), str(tmp_path / f"{name}.parquet")],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.stdout.strip() == outcome, done.stderr
+        assert done.stdout.strip() == printed, done.stderr
+        assert said in done.stderr
 
 
 def test_a_checkpoint_made_again_is_replaced(gold_store: Path, tmp_path: Path) -> None:
