@@ -24,7 +24,6 @@ from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind, chunks
 from collapse_guard.engines.spark import is_spark, reduced
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
-from collapse_guard.profile import Profile
 from collapse_guard.progress import progress
 from collapse_guard.vectors import Vectors
 from collapse_guard.verdict.anchored import judge_anchored
@@ -181,17 +180,6 @@ def check(
     found = measured(batch, baseline, column=column, group_column=group_column)
     seconds = {"profile": time.perf_counter() - started}
     return judge_anchored(found, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
-
-
-def profile(
-    batch: Any,  # noqa: ANN401 - as below
-    baseline: Baseline,
-    *,
-    column: str | Sequence[str] | None = None,
-    group_column: str | None = None,
-) -> Profile:
-    """Reduce all rows of ``batch`` to their sketches; see :func:`measured`."""
-    return measured(batch, baseline, column=column, group_column=group_column).whole
 
 
 def measured(

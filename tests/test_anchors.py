@@ -56,7 +56,7 @@ def padded(collapsed: int, anchors: int) -> pd.DataFrame:
 def test_padding_with_gold_does_not_hide_a_collapsed_rest(store: Path) -> None:
     """New rows without three modes, among gold's own: the whole passes, the rest does not, and the gate closes by it."""
     baseline, batch = loaded(store), padded(400, 1600)
-    assert judge(guard.profile(batch, baseline), baseline, Policy.of()).passed
+    assert judge(guard.measured(batch, baseline).whole, baseline, Policy.of()).passed
     verdict = cg.check(batch, baseline)
     assert verdict.outcome == "closed"
     assert verdict.anchors is not None

@@ -136,8 +136,8 @@ def test_one_document_cannot_be_judged(frozen: tuple[cg.Baseline, cg.Baseline]) 
 def test_parts_of_documents_add_up(frozen: tuple[cg.Baseline, cg.Baseline]) -> None:
     """A document that is cut by a chunk is one document again."""
     batch = documents(5, 4)
-    whole = guard.profile(batch, frozen[0])
-    parts = guard.profile(batch[:50], frozen[0]) + guard.profile(batch[50:], frozen[0])
+    whole = guard.measured(batch, frozen[0]).whole
+    parts = guard.measured(batch[:50], frozen[0]).whole + guard.measured(batch[50:], frozen[0]).whole
     assert parts.groups.counts.tolist() == whole.groups.counts.tolist() == [ROWS_A_GROUP] * 5
     assert Clumps.of(whole.groups, whole.rows).concentration == pytest.approx(1 / 5)
 

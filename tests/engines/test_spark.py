@@ -74,21 +74,23 @@ def marked(frame: DataFrame, folder: Path, *, fail_first: bool = False) -> DataF
 def test_partitions_add_up(spark: SparkSession, mixture_baseline: cg.Baseline, parts: int) -> None:
     """One partition, several, and more than there are rows for: the profile is that of pandas."""
     frame = mixture(10 if parts == 12 else 3000, 1)
-    assert_same(guard.profile(on_spark(spark, frame, parts), mixture_baseline), guard.profile(frame, mixture_baseline))
+    assert_same(
+        guard.measured(on_spark(spark, frame, parts), mixture_baseline).whole, guard.measured(frame, mixture_baseline).whole
+    )
 
 
 def test_skewed_and_empty_partitions(spark: SparkSession, mixture_baseline: cg.Baseline) -> None:
     """All rows but a few in one partition, and most partitions empty."""
     frame = mixture(2000, 1).assign(key=[0] * 1990 + list(range(1, 11)))
     skewed = on_spark(spark, frame).repartition(16, "key")
-    assert_same(guard.profile(skewed, mixture_baseline), guard.profile(frame, mixture_baseline))
+    assert_same(guard.measured(skewed, mixture_baseline).whole, guard.measured(frame, mixture_baseline).whole)
 
 
 def test_one_job_reads_once(spark: SparkSession, mixture_baseline: cg.Baseline, tmp_path: Path) -> None:
     """A batch is one Spark job, and each of its partitions is read once."""
     frame = marked(spark.range(400, numPartitions=4).selectExpr("array_repeat(float(id + 1), 16) AS vector"), tmp_path)
     spark.sparkContext.setJobGroup("counted", "")
-    guard.profile(frame, mixture_baseline)
+    guard.measured(frame, mixture_baseline).whole
     assert len(spark.sparkContext.statusTracker().getJobIdsForGroup("counted")) == 1
     assert len(list(tmp_path.iterdir())) == 4
 
@@ -97,7 +99,7 @@ def test_a_task_that_is_tried_again_counts_once(spark: SparkSession, mixture_bas
     """A partition that failed after its last row was read gives the same profile at the second try."""
     frame = mixture(1000, 1)
     flaky = marked(on_spark(spark, frame, 1), tmp_path, fail_first=True)
-    assert_same(guard.profile(flaky, mixture_baseline), guard.profile(frame, mixture_baseline))
+    assert_same(guard.measured(flaky, mixture_baseline).whole, guard.measured(frame, mixture_baseline).whole)
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -124,16 +126,16 @@ def test_executors_import_neither_torch_nor_great_expectations(
 def test_texts_with_nulls(spark: SparkSession, text_baseline: cg.Baseline) -> None:
     """Nulls and blanks are counted as on one machine."""
     frame = pd.DataFrame({"text": [*sentences(500, 1), None, None, "  "]})
-    found = guard.profile(on_spark(spark, frame), text_baseline)
+    found = guard.measured(on_spark(spark, frame), text_baseline).whole
     assert found.nulls == 3
-    assert_same(found, guard.profile(frame, text_baseline))
+    assert_same(found, guard.measured(frame, text_baseline).whole)
 
 
 def test_nulls_that_became_texts_are_suspected(spark: SparkSession, text_baseline: cg.Baseline) -> None:
     """Without Arrow, createDataFrame writes a pandas null as the text nan: the user is warned."""
     frame = pd.DataFrame({"text": pd.Series([*sentences(90, 1), *[None] * 10], dtype="str")})
     with pytest.warns(UserWarning, match="10 of 100 texts read 'nan'"):
-        guard.profile(spark.createDataFrame(frame), text_baseline)
+        guard.measured(spark.createDataFrame(frame), text_baseline).whole
 
 
 def test_spark_vectors(spark: SparkSession, mixture_baseline: cg.Baseline) -> None:
@@ -142,7 +144,10 @@ def test_spark_vectors(spark: SparkSession, mixture_baseline: cg.Baseline) -> No
 
     frame = mixture(500, 1)
     rows = [(Vectors.dense(vector.tolist()),) for vector in frame.vector]
-    assert_same(guard.profile(spark.createDataFrame(rows, ["vector"]), mixture_baseline), guard.profile(frame, mixture_baseline))
+    assert_same(
+        guard.measured(spark.createDataFrame(rows, ["vector"]), mixture_baseline).whole,
+        guard.measured(frame, mixture_baseline).whole,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -163,16 +168,16 @@ def test_numeric_columns(spark: SparkSession, numeric_baseline: cg.Baseline) -> 
     frame = numbers(800, 1)
     frame.loc[:9, "a.b"] = np.nan
     rows = spark.createDataFrame(frame).selectExpr("`a.b`", "CAST(c AS DECIMAL(20, 2)) AS c")
-    found = guard.profile(rows, numeric_baseline)
+    found = guard.measured(rows, numeric_baseline).whole
     assert found.nulls == 10
-    assert_same(found, guard.profile(frame, numeric_baseline))
+    assert_same(found, guard.measured(frame, numeric_baseline).whole)
 
 
 def test_groups_travel_beside(spark: SparkSession, tmp_path: Path) -> None:
     """The column of groups is read with the values."""
     frame = mixture(2000, 0).assign(day=np.arange(2000) // 20)
     baseline = cg.freeze(frame, "vector", "grouped", store=tmp_path, group_column="day")
-    assert_same(guard.profile(on_spark(spark, frame), baseline), guard.profile(frame, baseline))
+    assert_same(guard.measured(on_spark(spark, frame), baseline).whole, guard.measured(frame, baseline).whole)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,7 @@ def test_errors_are_ours(
 ) -> None:
     """Rows that cannot be measured raise one short error, whether the driver, a worker or Spark found it."""
     with pytest.raises(InvalidInputError, match=message) as raised:
-        guard.profile(spark.range(10, numPartitions=2).selectExpr(rows), mixture_baseline, **options)
+        guard.measured(spark.range(10, numPartitions=2).selectExpr(rows), mixture_baseline, **options).whole
     assert "\n" not in str(raised.value)
     assert "org.apache" not in str(raised.value)
 
@@ -272,7 +277,7 @@ def vectors(batches):
         values = np.random.default_rng(int(ids[0])).standard_normal(len(ids) * 256, dtype=np.float32)
         yield pa.record_batch([pa.FixedSizeListArray.from_arrays(values, 256).cast(pa.list_(pa.float32()))], names=["vector"])
 rows = classic_spark().range(1_000_000, numPartitions=int(sys.argv[2])).mapInArrow(vectors, "vector array<float>")
-profile = guard.profile(rows, cg.Store(sys.argv[1]).load("wide"))
+profile = guard.measured(rows, cg.Store(sys.argv[1]).load("wide")).whole
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
 print(profile.rows, peak)
 """

@@ -86,8 +86,8 @@ def test_vectors(
     rows = [{"vector": stored(vector.tolist())} for vector in frame.vector] + [{"vector": None}] * 3
     connection = connect(database)
     source = table(connection, f"vector {kind}", rows)
-    found = guard.profile(sql_batches(connection, source, ["vector"], kind="vectors"), mixture_baseline)
-    assert_same(found, guard.profile(pd.concat([frame, pd.DataFrame({"vector": [None] * 3})]), mixture_baseline))
+    found = guard.measured(sql_batches(connection, source, ["vector"], kind="vectors"), mixture_baseline).whole
+    assert_same(found, guard.measured(pd.concat([frame, pd.DataFrame({"vector": [None] * 3})]), mixture_baseline).whole)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "duckdb", "postgresql"])
