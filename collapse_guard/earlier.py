@@ -14,7 +14,7 @@ import numpy as np
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.candidates import is_among
 from collapse_guard.contents import content_keys, link_keys, text_keys, vector_keys
-from collapse_guard.guard import profile
+from collapse_guard.guard import measured
 from collapse_guard.rows import Rows
 from collapse_guard.unexpected import Sought, repeats
 from collapse_guard.vectors import Flags, Keys, Vectors
@@ -102,7 +102,7 @@ def repeating(rows: Rows, baseline: Baseline, group_column: str | None) -> Repea
     """Return what finds the rows of a batch that repeat an earlier one."""
     if baseline.kind == "text":
         return RepeatingTexts()
-    found = profile(rows.source, baseline, column=rows.columns, group_column=group_column)
+    found = measured(rows.source, baseline, column=rows.columns, group_column=group_column).whole
     return RepeatingVectors(repeats(found, baseline))
 
 

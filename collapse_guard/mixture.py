@@ -16,7 +16,7 @@ from collapse_guard.baseline.store import Store
 from collapse_guard.candidates import Candidates, anchor_keys, chosen_rows, find_candidates, first_met, is_among, row_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
-from collapse_guard.guard import profile
+from collapse_guard.guard import measured
 from collapse_guard.output import drafted
 from collapse_guard.profile import Profile
 from collapse_guard.rows import Rows, held
@@ -242,7 +242,7 @@ def _survey(batch: Rows, baseline: Baseline, group_column: str | None) -> _Surve
             yield conformed(part.rows, batch.schema)
 
     reader = pa.RecordBatchReader.from_batches(batch.schema, watched())
-    return _Survey(profile(reader, baseline, column=batch.columns, group_column=group_column), met, empty)
+    return _Survey(measured(reader, baseline, column=batch.columns, group_column=group_column).whole, met, empty)
 
 
 def _missing(rows: int, human: int, share: float) -> int:

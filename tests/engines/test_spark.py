@@ -90,7 +90,7 @@ def test_one_job_reads_once(spark: SparkSession, mixture_baseline: cg.Baseline, 
     """A batch is one Spark job, and each of its partitions is read once."""
     frame = marked(spark.range(400, numPartitions=4).selectExpr("array_repeat(float(id + 1), 16) AS vector"), tmp_path)
     spark.sparkContext.setJobGroup("counted", "")
-    guard.measured(frame, mixture_baseline).whole
+    guard.measured(frame, mixture_baseline)
     assert len(spark.sparkContext.statusTracker().getJobIdsForGroup("counted")) == 1
     assert len(list(tmp_path.iterdir())) == 4
 
@@ -135,7 +135,7 @@ def test_nulls_that_became_texts_are_suspected(spark: SparkSession, text_baselin
     """Without Arrow, createDataFrame writes a pandas null as the text nan: the user is warned."""
     frame = pd.DataFrame({"text": pd.Series([*sentences(90, 1), *[None] * 10], dtype="str")})
     with pytest.warns(UserWarning, match="10 of 100 texts read 'nan'"):
-        guard.measured(spark.createDataFrame(frame), text_baseline).whole
+        guard.measured(spark.createDataFrame(frame), text_baseline)
 
 
 def test_spark_vectors(spark: SparkSession, mixture_baseline: cg.Baseline) -> None:
@@ -196,7 +196,7 @@ def test_errors_are_ours(
 ) -> None:
     """Rows that cannot be measured raise one short error, whether the driver, a worker or Spark found it."""
     with pytest.raises(InvalidInputError, match=message) as raised:
-        guard.measured(spark.range(10, numPartitions=2).selectExpr(rows), mixture_baseline, **options).whole
+        guard.measured(spark.range(10, numPartitions=2).selectExpr(rows), mixture_baseline, **options)
     assert "\n" not in str(raised.value)
     assert "org.apache" not in str(raised.value)
 

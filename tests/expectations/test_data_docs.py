@@ -28,7 +28,7 @@ import collapse_guard.expectations as cge
 from collapse_guard.expectations import rendering
 from collapse_guard.expectations.mode_plot import mode_counts, mode_plot
 from collapse_guard.expectations.rendering import DataDocs, bounds, diagnostic, escaped_once, prescriptive
-from collapse_guard.guard import profile
+from collapse_guard.guard import measured
 from tests.conftest import sentences
 
 pytestmark = pytest.mark.gx
@@ -344,7 +344,7 @@ def test_a_result_without_details_is_left_to_great_expectations() -> None:
 def test_mode_counts_are_rows_of_a_healthy_batch(site: Site) -> None:
     """Expected rows add up to the batch, were it healthy, and the largest mode is first."""
     baseline = cg.Store(site.home / "gold").load("hostile")
-    counts = mode_counts(profile(rows(600, 2, PAYLOADS), baseline), baseline)
+    counts = mode_counts(measured(rows(600, 2, PAYLOADS), baseline).whole, baseline)
     assert sum(counts["expected"]) == pytest.approx(600, rel=0.1)
     assert counts["expected"] == sorted(counts["expected"], reverse=True)
     assert set(counts["names"]) == set(PAYLOADS)
