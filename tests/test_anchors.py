@@ -96,9 +96,10 @@ def test_gold_alone_is_judged_whole_and_a_rest_too_small_is_undecided(store: Pat
     assert only.passed
     assert only.anchors is not None
     assert not only.anchors.judged_without
-    few = cg.check(padded(30, 1000), baseline)
-    assert few.outcome == "undecided"
-    assert "too few" in few.reason
+    for fail_on in ("early", "late"):
+        few = cg.check(padded(30, 1000), baseline, fail_on=fail_on)
+        assert few.outcome == "undecided"
+        assert "too few" in few.reason
 
 
 def test_gold_rows_are_as_far_from_gold_as_other_healthy_rows(store: Path) -> None:

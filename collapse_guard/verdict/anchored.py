@@ -12,6 +12,7 @@ from collapse_guard.verdict.phase import Phase
 from collapse_guard.verdict.policy import FLOORS, Policy
 from collapse_guard.verdict.verdict import Anchors, Verdict, judge
 
+_OUTCOMES = ("open", "undecided", "closed")
 _PHASES = list(Phase)
 
 
@@ -52,8 +53,6 @@ def _padded(found: AnchoredProfile, baseline: Baseline, policy: Policy) -> bool:
     return bool(found.rest.rows and chance < policy.alpha and share - baseline.natural_anchors > FLOORS["copies"])
 
 
-def _badness(verdict: Verdict) -> float:
-    """Order verdicts: a closed gate is worse than none, and none is worse than an open one."""
-    if verdict.phase is None:
-        return _PHASES.index(Phase.SHIFTED) + 0.5
-    return _PHASES.index(verdict.phase)
+def _badness(verdict: Verdict) -> tuple[int, int]:
+    """Order verdicts by outcome, then by phase: a closed gate is worse than one that cannot judge, and that than an open one."""
+    return _OUTCOMES.index(verdict.outcome), -1 if verdict.phase is None else _PHASES.index(verdict.phase)
