@@ -9,26 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.contents import text_keys, vector_keys
+from collapse_guard.contents import known_keys
 from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile, empty_profile
 from collapse_guard.vectors import Flags, Keys, Vectors
 
 _REST = "rest."
-
-
-@dataclass(frozen=True)
-class GoldKeys:
-    """The contents by which gold's rows are known in a batch.
-
-    Attributes
-    ----------
-    anchors : ascending keys of the contents that gold has once: what it repeats tells nothing
-    reference : ascending keys of those in the reference part, from which the frame was built
-    """
-
-    anchors: Keys
-    reference: Keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +38,17 @@ class AnchoredProfile:
         frame: Frame,
         vectors: Vectors,
         texts: Sequence[str] | None,
-        gold: GoldKeys,
+        anchor_keys: Keys,
         *,
         groups: Sequence[str] = (),
         nulls: int = 0,
         truncated: int = 0,
     ) -> AnchoredProfile:
-        """Reduce one chunk."""
-        keys = vector_keys(vectors) if texts is None else text_keys(texts)
-        anchors = _among(keys, gold.anchors)
+        """Reduce one chunk, of which the rows that one of the ascending ``anchor_keys`` knows are gold's own."""
+        anchors = is_among(known_keys(vectors, texts), anchor_keys)
         if not anchors.any():
             return alone(Profile.of(frame, vectors, texts, groups=groups, nulls=nulls, truncated=truncated))
-        known = frame.locate(vectors, anchors & _among(keys, gold.reference))
+        known = frame.locate(vectors, anchors)
         own, rest = (
             Profile.of_located(frame, known.take(rows), _taken(texts, rows), groups=_taken(groups, rows) or ())
             for rows in (anchors, ~anchors)
@@ -102,7 +87,8 @@ def no_rows(frame: Frame) -> AnchoredProfile:
     return alone(empty_profile(frame))
 
 
-def _among(keys: Keys, known: Keys) -> Flags:
+def is_among(keys: Keys, known: Keys) -> Flags:
+    """Return which keys the ascending ``known`` have."""
     if not len(known):
         return np.zeros(len(keys), dtype=bool)
     return np.asarray(known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys)

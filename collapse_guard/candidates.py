@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.contents import mixed, text_keys, vector_keys
+from collapse_guard.contents import known_keys, mixed
 from collapse_guard.declared import Declaration
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.rows import Rows, taken
 from collapse_guard.vectors import Counts, Flags, Keys, Vectors
 
 _ODD = 0x9E3779B97F4A7C15
+
+_NONE = np.empty((0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -66,19 +69,19 @@ def find_candidates(gold: Rows, baseline: Baseline, met: Flags, declaration: Dec
 
     Parameters
     ----------
-    met : of each of the baseline's :func:`anchor_keys`, whether the batch has it
+    met : of each of the baseline's ``anchor_keys``, whether the batch has it
 
     Raises
     ------
     InvalidInputError
         No row of ``gold`` is the baseline's.
     """
-    known, met = anchor_keys(baseline), met.copy()
+    known, met = baseline.anchor_keys, met.copy()
     start, foreign, repeated, not_human = 0, 0, 0, 0
     rows, modes, keys = [], [], []
     for part in gold.parts():
         vectors = None if baseline.kind == "text" else vectors_of(part.values, baseline)
-        found = text_keys(part.values) if vectors is None else vector_keys(vectors)
+        found = known_keys(_NONE, part.values) if vectors is None else known_keys(vectors, None)
         ours, own = is_among(found, baseline.gold_keys), is_among(found, known)
         human = ~declaration.declares_otherwise(part.rows)
         fresh = ours & human & own & first_met(found, own & human, known, met)
@@ -119,14 +122,10 @@ def chosen_rows(gold: Rows, which: Counts) -> Iterator[pa.RecordBatch]:
         start = end
 
 
-def anchor_keys(baseline: Baseline) -> Keys:
-    """Return the contents by which gold's rows are known, ascending: what gold itself repeats tells nothing."""
-    return baseline.gold_keys[baseline.gold_counts == 1]
-
-
 def row_keys(values: Any, baseline: Baseline) -> Keys:  # noqa: ANN401 - texts or numbers
-    """Return the content key of each value."""
-    return text_keys(values) if baseline.kind == "text" else vector_keys(vectors_of(values, baseline))
+    """Return the key by which gold would know each value again."""
+    vectors, texts = (_NONE, values) if baseline.kind == "text" else (vectors_of(values, baseline), None)
+    return known_keys(vectors, texts)
 
 
 def vectors_of(values: Any, baseline: Baseline) -> Vectors:  # noqa: ANN401 - texts or numbers
@@ -143,13 +142,6 @@ def first_met(keys: Keys, counted: Flags, known: Keys, met: Flags) -> Flags:
     first[first] = ~met[place]
     met[place] = True
     return first
-
-
-def is_among(keys: Keys, known: Keys) -> Flags:
-    """Return which keys the ascending ``known`` have."""
-    if not len(known):
-        return np.zeros(len(keys), dtype=bool)
-    return np.asarray(known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys)
 
 
 def priority(keys: Keys, seed: int) -> Keys:

@@ -16,7 +16,7 @@ import click
 from collapse_guard.cli_baselines import baselines
 from collapse_guard.cli_gx import gx
 from collapse_guard.cli_mixture import emit, mix, repair
-from collapse_guard.command import OPEN, STATUS, guarded, hint, shared, silence
+from collapse_guard.command import OPEN, STATUS, guarded, hint, named_columns, shared, silence
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
 
@@ -33,7 +33,7 @@ def main() -> None:
 @click.option(
     "--extends", help="A baseline whose rows are part of GOLD: its next version. New rows must be people's and pass its gate."
 )
-@click.option("--declared", multiple=True, help="With --extends: FIELD=COLUMN of provenance, if the column is called otherwise.")
+@click.option("--provenance-column", multiple=True, help="With --extends: FIELD=COLUMN, if a column is called otherwise.")
 @click.option("--embedder", help="static, minilm, a model's name or folder, vectors, numeric; by column type if left out.")
 @click.option("--mode-column", help="Column of labels or topics in GOLD, by which lost modes are named.")
 @click.option("--group-column", help="Column of GOLD and of batches that says which rows come together: day, source, document.")
@@ -48,7 +48,7 @@ def freeze(
     store: str | None,
     *,
     extends: str | None,
-    declared: tuple[str, ...],
+    provenance_column: tuple[str, ...],
     no_exemplars: bool,
     **options: Any,  # noqa: ANN401
 ) -> int:
@@ -64,10 +64,10 @@ def freeze(
     from collapse_guard.verdict.power import power_card, render_card  # noqa: PLC0415
 
     if extends:
-        _require_parents_own(name, column, options)
-        fields = dict(pair.split("=", 1) for pair in declared if "=" in pair)
-        shown = {"exemplars": not no_exemplars, "mode_column": options["mode_column"]}
-        baseline = extend(gold, extends, store=store, declared=fields, **shown)
+        _require_parents_own(name, column, options | {"no_exemplars": no_exemplars})
+        baseline = extend(
+            gold, extends, store=store, provenance_columns=named_columns(provenance_column), mode_column=options["mode_column"]
+        )
     elif name and column:
         columns = column[0] if len(column) == 1 else column
         baseline = freeze_gold(gold, columns, name, store=store, exemplars=not no_exemplars, **options)
@@ -85,7 +85,7 @@ def freeze(
 def _require_parents_own(name: str | None, column: tuple[str, ...], options: Mapping[str, Any]) -> None:
     """Raise if what an extension takes from its parent is asked for otherwise."""
     asked = [option for option, value in {"--name": name, "--column": column, "--seed": options["seed"]}.items() if value]
-    asked += [f"--{key.replace('_', '-')}" for key in ("embedder", "group_column") if options[key]]
+    asked += [f"--{key.replace('_', '-')}" for key in ("embedder", "group_column", "no_exemplars") if options[key]]
     if asked:
         msg = f"expected --extends alone, got {', '.join(asked)} too: an extension has its parent's. Leave them out."
         raise InvalidInputError(msg)

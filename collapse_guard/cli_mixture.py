@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.command import CANNOT_JUDGE, CLOSED, OPEN, guarded, hint, shared, silence
-from collapse_guard.errors import InvalidInputError
+from collapse_guard.command import CANNOT_JUDGE, CLOSED, OPEN, guarded, hint, named_columns, shared, silence
 
 if TYPE_CHECKING:
     from collapse_guard.mixture import Counted
@@ -66,7 +65,7 @@ def mix(
 
     require_writable(Path(output))
     try:
-        mixture = mix_rows(batch, gold, baseline, column=_columns(column), provenance_columns=_named(names), **options)
+        mixture = mix_rows(batch, gold, baseline, column=_columns(column), provenance_columns=named_columns(names), **options)
     except NotEnoughGoldError as error:
         click.echo(f"no mixture: {error}")
         return CLOSED
@@ -110,7 +109,7 @@ def repair(
     """
     from collapse_guard.repair import repair as repair_rows  # noqa: PLC0415 - as above
 
-    done = repair_rows(batch, baseline, output, column=_columns(column), provenance_columns=_named(names), **options)
+    done = repair_rows(batch, baseline, output, column=_columns(column), provenance_columns=named_columns(names), **options)
     click.echo(_repaired(done, output))
     if done.outcome == "no repair helps":
         hint("the runbook for a closed gate in README; collapse-guard mix trains on such a batch with a human share")
@@ -143,14 +142,6 @@ def emit(verdict: Path, form: str, namespace: str, dataset: str | None) -> int:
 
 def _columns(column: tuple[str, ...]) -> str | tuple[str, ...] | None:
     return column[0] if len(column) == 1 else column or None
-
-
-def _named(names: tuple[str, ...]) -> dict[str, str]:
-    pairs = [name.partition("=") for name in names]
-    if not all(field and name for field, _, name in pairs):
-        msg = f"expected --provenance-column FIELD=NAME, got {' '.join(map(repr, names))}. Write origin=author, say."
-        raise InvalidInputError(msg)
-    return {field: name for field, _, name in pairs}
 
 
 def _mixed(counted: Counted, output: str) -> str:

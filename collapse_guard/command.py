@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from collapse_guard.errors import CollapseGuardError
+from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
 OPEN, CLOSED, CANNOT_JUDGE = 0, 1, 2
 STATUS = {"open": OPEN, "closed": CLOSED, "undecided": CANNOT_JUDGE}
@@ -71,6 +71,15 @@ def silence(_context: click.Context, _parameter: click.Parameter, quiet: bool) -
     """Take away progress bars and hints."""
     if quiet:
         os.environ["COLLAPSE_GUARD_QUIET"] = "1"
+
+
+def named_columns(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the columns of provenance that ``FIELD=NAME`` options name, by field."""
+    pairs = [name.partition("=") for name in names]
+    if not all(field and name for field, _, name in pairs):
+        msg = f"expected FIELD=NAME, got {' '.join(map(repr, names))}. Write origin=author, say."
+        raise InvalidInputError(msg)
+    return {field: name for field, _, name in pairs}
 
 
 def hint(text: str) -> None:

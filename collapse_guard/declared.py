@@ -19,9 +19,6 @@ FILLED = {"origin": pa.string(), "source": pa.string(), "generation_depth": pa.i
 EMPTIED = ("generator_model", "generator_version")
 """A human row has none: it would contradict itself."""
 
-OTHER_STORY = ("method", "digital_source_type", "parent_sha256")
-"""Where a row that is gold's own declared another origin, what it says here belonged to that."""
-
 
 @dataclass(frozen=True)
 class Declaration:
@@ -79,16 +76,14 @@ class Declaration:
 
     def fill(self, rows: pa.RecordBatch, human: Flags) -> pa.RecordBatch:
         """Declare the ``human`` rows, and those that say nothing as unknown."""
-        false = human & self.declares_otherwise(rows)
-        values = {"origin": HUMAN, "source": self.reference, "generation_depth": 0, **dict.fromkeys(EMPTIED + OTHER_STORY)}
+        values = {"origin": HUMAN, "source": self.reference, "generation_depth": 0, **dict.fromkeys(EMPTIED)}
         for column, value in values.items():
             at = rows.schema.get_field_index(self.name(column))
             if at < 0:
                 continue
             field_, array = rows.schema.field(at), rows.column(at)
             declared = pc.fill_null(_said(array), UNKNOWN).cast(field_.type) if column == "origin" else array
-            ours = false if column in OTHER_STORY else human
-            new = pc.if_else(pa.array(ours), pa.scalar(value).cast(field_.type), declared)
+            new = pc.if_else(pa.array(human), pa.scalar(value).cast(field_.type), declared)
             rows = rows.set_column(at, field_, new)
         return rows
 

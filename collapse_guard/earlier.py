@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.candidates import is_among
 from collapse_guard.contents import content_keys, link_keys, text_keys, vector_keys
 from collapse_guard.guard import measured
 from collapse_guard.rows import Rows

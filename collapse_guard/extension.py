@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.store import Store
-from collapse_guard.contents import text_keys, vector_keys
+from collapse_guard.candidates import rank_within, row_keys
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.guard import check, freeze
 from collapse_guard.provenance.report import check_provenance
-from collapse_guard.rows import Part, Rows, held
-from collapse_guard.vectors import Keys
+from collapse_guard.rows import Rows, held
 
 
 def extend(
@@ -24,9 +24,8 @@ def extend(
     parent: str,
     *,
     store: str | Path | None = None,
-    declared: Mapping[str, str] | None = None,
+    provenance_columns: Mapping[str, str] | None = None,
     mode_column: str | None = None,
-    exemplars: bool = True,
 ) -> Baseline:
     """Freeze ``gold``, all rows of ``parent`` and new ones, as the next version of the parent's name.
 
@@ -37,19 +36,20 @@ def extend(
     ----------
     gold : as for :func:`collapse_guard.freeze`, the parent's rows among them
     parent : ``name`` or ``name@digest``
-    declared : which column is which field of provenance, of those that are called otherwise, as ``{"origin": "src_type"}``
-    mode_column, exemplars : as for :func:`collapse_guard.freeze`
+    provenance_columns : which column is which field of provenance, of those that are called otherwise, as ``{"origin": "src_type"}``
+    mode_column : as for :func:`collapse_guard.freeze`; all else is the parent's
 
     Raises
     ------
     InvalidInputError
-        Rows of the parent that are missing, no new row, or new rows that are not declared human.
+        A parent that is not the latest of its name, rows of it that are missing, no new row, or new rows that are not declared human.
     CollapseDetected, Undecided
         New rows that the gate does not let in.
     """
-    before = Store(store).load(parent)
-    new = _new_rows(Rows(held(gold), before.columns, before.kind), before)
-    _require_human(new, declared)
+    before = _latest(Store(store), parent)
+    gold = held(gold)  # read twice
+    new = _new_rows(Rows(gold, before.columns, before.kind), before)
+    _require_human(new, provenance_columns)
     check(new, before).raise_for_collapse()
     return freeze(
         gold,
@@ -59,22 +59,35 @@ def extend(
         group_column=before.group_column,
         mode_column=mode_column,
         seed=before.seed,
-        exemplars=exemplars,
+        exemplars=before.exemplars,
         parent=before,
     )
 
 
+def _latest(store: Store, parent: str) -> Baseline:
+    before = store.load(parent)
+    latest = store.resolve(before.name)[1]
+    if before.digest != latest:
+        msg = f"expected the latest {before.name}, {latest[:12]}, got {before.digest[:12]}: later rows would be lost. Extend the latest."
+        raise InvalidInputError(msg)
+    return before
+
+
 def _new_rows(rows: Rows, before: Baseline) -> pa.Table:
     """Return the rows that the parent does not have, once it is sure that all of the parent's are there."""
-    found, new = np.zeros(len(before.gold_keys), dtype=bool), []
+    met, new = np.zeros(len(before.gold_keys), dtype=np.int64), []
     for part in rows.parts():
-        keys = _keys(part, before)
-        known = np.isin(keys, before.gold_keys)
-        found[np.searchsorted(before.gold_keys, keys[known])] = True
+        keys = row_keys(part.values, before)
+        known = is_among(keys, before.gold_keys)
+        at = np.searchsorted(before.gold_keys, keys[known])
+        # More copies of a row than the parent has are new rows too.
+        known[known] = met[at] + rank_within(at, np.arange(len(at), dtype=np.uint64)) < before.gold_counts[at]
+        met += np.bincount(at, minlength=len(met))
         new.append(part.rows.filter(pa.array(~known)))
-    if not found.all():
+    lacking = int(np.maximum(before.gold_counts - met, 0).sum())
+    if lacking:
         msg = (
-            f"expected all {len(found):,} contents of {before.reference} in gold, {int((~found).sum()):,} are missing. "
+            f"expected all {before.rows:,} rows of {before.reference} in gold, {lacking:,} are missing. "
             "Give the parent's rows and the new ones together, or freeze without extending."
         )
         raise InvalidInputError(msg)
@@ -85,12 +98,8 @@ def _new_rows(rows: Rows, before: Baseline) -> pa.Table:
     return added
 
 
-def _keys(part: Part, before: Baseline) -> Keys:
-    return text_keys(part.values) if before.kind == "text" else vector_keys(before.embedder.encode(part.values).vectors)
-
-
-def _require_human(new: pa.Table, declared: Mapping[str, str] | None) -> None:
-    report = check_provenance(new, declared)
+def _require_human(new: pa.Table, provenance_columns: Mapping[str, str] | None) -> None:
+    report = check_provenance(new, provenance_columns)
     human = report.weights["human"].rows
     if human == report.rows:
         return

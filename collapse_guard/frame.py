@@ -42,6 +42,7 @@ REFERENCE_CAP = 20_000
 FREQUENCIES = 256
 CODE_BITS = 14
 
+_SAME = 1e-6  # squared distance of a vector to itself, as float32 computes it
 _NEAR_ZERO = 1e-6
 
 
@@ -119,27 +120,28 @@ class Frame:
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
-    def locate(self, vectors: Vectors, reference: Flags | None = None) -> Located:
+    def locate(self, vectors: Vectors, gold: Flags | None = None) -> Located:
         """Return where each row of ``vectors``, ``(n, d)``, lies.
 
-        Rows that are rows of ``reference``, ``(n,)``, are measured as if the frame did not have them: they are no nearer to gold
-        than other rows of their kind, and no nearer to a centre that they drew.
+        Rows of ``gold``, ``(n,)``, that the frame itself has are measured as if it did not have them: they are no nearer to gold than
+        other rows of their kind, and no nearer to a centre that they drew.
         """
         squared, cell = _search(self._cell_index, vectors, 1)
         log_radius = np.log(np.maximum(squared[:, 0] / self.scales[cell[:, 0]], _NEAR_ZERO))
-        if reference is not None:
-            drawn = np.maximum(self._rows_of_cell[cell[reference, 0]], 2)
-            log_radius[reference] += 2 * np.log(drawn / (drawn - 1))
-        distance_bin = np.searchsorted(self.edges, self.distances(vectors, reference), side="left")
+        nearest, _ = _search(self._reference_index, vectors, NEIGHBOUR + 1)
+        own = np.zeros(len(vectors), dtype=bool) if gold is None else gold & (nearest[:, 0] <= _SAME)
+        drawn = np.maximum(self._rows_of_cell[cell[own, 0]], 2)
+        log_radius[own] += 2 * np.log(drawn / (drawn - 1))
+        distances = np.sqrt(np.where(own, nearest[:, NEIGHBOUR], nearest[:, NEIGHBOUR - 1]))
+        distance_bin = np.searchsorted(self.edges, distances, side="left")
         mode = (vectors @ self.label_weights.T + self.label_biases).argmax(axis=1) if len(self.label_weights) else cell[:, 0]
         off = distance_bin == len(self.edges)
         return Located(vectors, np.where(off, self.modes, mode), log_radius, distance_bin)
 
-    def distances(self, vectors: Vectors, reference: Flags | None = None) -> Floats:
-        """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row, not counting a row of ``reference`` itself."""
-        squared, _ = _search(self._reference_index, vectors, NEIGHBOUR + (reference is not None))
-        nearest = squared[:, NEIGHBOUR - 1]
-        return np.sqrt(nearest if reference is None else np.where(reference, squared[:, NEIGHBOUR], nearest))
+    def distances(self, vectors: Vectors) -> Floats:
+        """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row."""
+        squared, _ = _search(self._reference_index, vectors, NEIGHBOUR)
+        return np.sqrt(squared[:, -1])
 
     def features(self, vectors: Vectors) -> Vectors:
         """Return ``(n, 2f)`` random Fourier features, whose inner products approach the Gaussian kernel.

@@ -90,7 +90,7 @@ def freeze(
     if seed < 0:
         msg = f"expected a seed of 0 or more, got {seed}. Choose another."
         raise InvalidInputError(msg)
-    columns = _columns(column)
+    columns = columns_of(column)
     if {group_column, mode_column} & set(columns):
         msg = f"expected groups and modes in columns of their own, got the measured column {', '.join(map(repr, columns))}. Name another."
         raise InvalidInputError(msg)
@@ -196,7 +196,7 @@ def measured(
     InsufficientDataError
         No row with a value.
     """
-    columns = _aligned(_columns(column), baseline) if column else baseline.columns
+    columns = aligned(columns_of(column), baseline) if column else baseline.columns
     total = measure(batch, baseline, columns=columns, group_column=group_column)
     if not total.whole.rows:
         msg = (
@@ -227,7 +227,7 @@ def measure(
             texts = chunk.values if kind == "text" else None
             groups = next(iter(chunk.beside.values()), ())
             total = total + AnchoredProfile.of(
-                baseline.frame, vectors, texts, baseline.known_rows, groups=groups, nulls=chunk.nulls, truncated=truncated
+                baseline.frame, vectors, texts, baseline.anchor_keys, groups=groups, nulls=chunk.nulls, truncated=truncated
             )
     return total
 
@@ -281,7 +281,8 @@ def _encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> tuple[
     return np.concatenate([part.vectors for part in parts]), int(sum(part.truncated.sum() for part in parts))
 
 
-def _columns(column: str | Sequence[str]) -> tuple[str, ...]:
+def columns_of(column: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one column, or several, as several."""
     columns = (column,) if isinstance(column, str) else tuple(column)
     if not columns:
         msg = "expected a column, got none. Name the column to measure with `column`."
@@ -289,7 +290,7 @@ def _columns(column: str | Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
-def _aligned(columns: tuple[str, ...], baseline: Baseline) -> tuple[str, ...]:
+def aligned(columns: tuple[str, ...], baseline: Baseline) -> tuple[str, ...]:
     """Return the columns in gold's order, if they are called as there: another order would measure other things."""
     if len(columns) != len(baseline.columns):
         msg = (

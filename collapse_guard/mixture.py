@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.store import Store
-from collapse_guard.candidates import Candidates, anchor_keys, chosen_rows, find_candidates, first_met, is_among, row_keys
+from collapse_guard.candidates import Candidates, chosen_rows, find_candidates, first_met, row_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
-from collapse_guard.guard import measured
+from collapse_guard.guard import aligned, columns_of, measured
 from collapse_guard.output import drafted
 from collapse_guard.profile import Profile
 from collapse_guard.rows import Rows, held
@@ -157,7 +158,7 @@ def mix(
     declaration = Declaration(baseline.reference, dict(provenance_columns or {}))
     incoming, own = sources(batch, gold, baseline, column, group_column)
     schema = merged_schema(incoming, own, declaration)
-    found = _survey(incoming, baseline, group_column)
+    found = _survey(incoming, baseline, declaration, group_column)
     candidates = find_candidates(own, baseline, found.met, declaration, seed=seed)
     count = _missing(found.rows, found.anchors, human_share)
     if count > len(candidates):
@@ -176,7 +177,7 @@ def sources(
     group_column: str | None,
 ) -> tuple[Rows, Rows]:
     """Return the rows of the batch, and those of gold with the batch's names."""
-    columns = baseline.columns if column is None else (column,) if isinstance(column, str) else tuple(column)
+    columns = baseline.columns if column is None else aligned(columns_of(column), baseline)
     called = dict(zip(baseline.columns, columns, strict=False))
     if baseline.group_column and group_column:
         called[baseline.group_column] = group_column
@@ -196,13 +197,13 @@ def merged_schema(batch: Rows, gold: Rows, declaration: Declaration) -> pa.Schem
 
 
 def declared_rows(batch: Rows, schema: pa.Schema, baseline: Baseline, declaration: Declaration) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a batch, of which gold's own are declared human."""
-    known = anchor_keys(baseline)
+    """Yield the rows of a batch, of which gold's own are declared human, unless they say otherwise of themselves."""
+    known = baseline.anchor_keys
     met = np.zeros(len(known), dtype=bool)
     for part in batch.parts():
         keys = row_keys(part.values, baseline)
         own = first_met(keys, is_among(keys, known), known, met)
-        yield declaration.fill(conformed(part.rows, schema), own)
+        yield declaration.fill(conformed(part.rows, schema), own & ~declaration.declares_otherwise(part.rows))
 
 
 def declared_anchors(gold: Rows, which: Counts, schema: pa.Schema, declaration: Declaration) -> Iterator[pa.RecordBatch]:
@@ -213,36 +214,35 @@ def declared_anchors(gold: Rows, which: Counts, schema: pa.Schema, declaration: 
 
 @dataclass(frozen=True)
 class _Survey:
-    """The profile of a batch, and which of gold's contents it has."""
+    """The profile of a batch, which of gold's contents it has, how many of those count as human, and its empty rows."""
 
     profile: Profile
     met: Flags
+    anchors: int
     empty: int
 
     @property
     def rows(self) -> int:
         return self.profile.rows
 
-    @property
-    def anchors(self) -> int:
-        return int(self.met.sum())
 
-
-def _survey(batch: Rows, baseline: Baseline, group_column: str | None) -> _Survey:
+def _survey(batch: Rows, baseline: Baseline, declaration: Declaration, group_column: str | None) -> _Survey:
     """Read the batch once."""
-    known = anchor_keys(baseline)
-    met, empty = np.zeros(len(known), dtype=bool), 0
+    known = baseline.anchor_keys
+    met, anchors, empty = np.zeros(len(known), dtype=bool), 0, 0
 
     def watched() -> Iterator[pa.RecordBatch]:
-        nonlocal empty
+        nonlocal anchors, empty
         for part in batch.parts():
             keys = row_keys(part.values, baseline)
-            first_met(keys, is_among(keys, known), known, met)
+            own = first_met(keys, is_among(keys, known), known, met)
+            anchors += int((own & ~declaration.declares_otherwise(part.rows)).sum())
             empty += part.nulls
             yield conformed(part.rows, batch.schema)
 
     reader = pa.RecordBatchReader.from_batches(batch.schema, watched())
-    return _Survey(measured(reader, baseline, column=batch.columns, group_column=group_column).whole, met, empty)
+    profile = measured(reader, baseline, column=batch.columns, group_column=group_column).whole
+    return _Survey(profile, met, anchors, empty)
 
 
 def _missing(rows: int, human: int, share: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,15 +95,17 @@ def drafted(path: Path, schema: pa.Schema) -> Iterator[Draft]:
 def _hidden(path: Path) -> Iterator[BinaryIO]:
     """Give a hidden file beside ``path``, which takes its name at the end unless it is empty."""
     require_new(path)
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with hidden.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if hidden.stat().st_size:
-            require_new(path)
-            hidden.rename(path)
+            os.link(hidden, path)  # unlike a rename, never over another file
+    except FileExistsError:
+        require_new(path)
+        raise
     except OSError as error:
         if isinstance(error, CollapseGuardError):
             raise

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.store import Store
-from collapse_guard.candidates import anchor_keys, find_candidates, first_met, is_among, priority, rank_within, vectors_of
-from collapse_guard.contents import text_keys, vector_keys
+from collapse_guard.candidates import find_candidates, first_met, priority, rank_within, vectors_of
+from collapse_guard.contents import known_keys, text_keys, vector_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.earlier import Repeating, repeating
 from collapse_guard.guard import check
@@ -205,7 +206,7 @@ class _Look:
 
 
 def _look(rows: Rows, baseline: Baseline, repeated: Repeating | None) -> _Look:
-    known = anchor_keys(baseline)
+    known = baseline.anchor_keys
     met = np.zeros(len(known), dtype=bool)
     keys, modes, again = [], [], []
     for part in rows.parts():
@@ -213,7 +214,8 @@ def _look(rows: Rows, baseline: Baseline, repeated: Repeating | None) -> _Look:
         keys.append(text_keys(part.values) if baseline.kind == "text" else vector_keys(vectors))
         modes.append(baseline.frame.locate(vectors).mode)
         again.append(repeated.again(part.values, vectors) if repeated else np.zeros(len(vectors), dtype=bool))
-        first_met(keys[-1], is_among(keys[-1], known), known, met)
+        own = known_keys(vectors, part.values if baseline.kind == "text" else None)
+        first_met(own, is_among(own, known), known, met)
     return _Look(np.concatenate(keys), np.concatenate(modes), np.concatenate(again), met)
 
 

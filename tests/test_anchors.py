@@ -102,6 +102,18 @@ def test_gold_alone_is_judged_whole_and_a_rest_too_small_is_undecided(store: Pat
         assert "too few" in few.reason
 
 
+def test_a_copy_is_known_again_whatever_it_lost_on_its_way(private_store: tuple[list[str], Path], store: Path) -> None:
+    """Case, blanks and composition of a text, and the last digits of a vector, do not hide that a row is gold's."""
+    texts, home = private_store
+    once = [text for text in dict.fromkeys(texts) if texts.count(text) == 1][:300]
+    changed = [f"  {text.upper().replace(' ', '   ')} " for text in once]
+    found = guard.measured(pd.DataFrame({"text": changed}), cg.Store(home).load("private"))
+    assert found.rows == len(once)
+    rounded = gold_rows()[:200]
+    rounded = pd.DataFrame({"vector": [row + np.float32(1e-7) for row in rounded.vector]})
+    assert guard.measured(rounded, loaded(store)).rows >= 195
+
+
 def test_gold_rows_are_as_far_from_gold_as_other_healthy_rows(store: Path) -> None:
     """Rows of the reference part, measured as if gold did not have them, fill gold's rare tenth to a tenth; measured plainly, less."""
     frame = loaded(store).frame

@@ -71,8 +71,25 @@ def test_narrow_rows_and_too_few_do_not_pass_the_parents_gate(store: Path) -> No
 
 def test_the_parents_rows_must_be_there(store: Path) -> None:
     """An extension that drops old rows is no extension."""
-    with pytest.raises(cg.errors.InvalidInputError, match=r"contents of news@[0-9a-f]+ in gold, .* are missing"):
+    with pytest.raises(cg.errors.InvalidInputError, match=r"rows of news@[0-9a-f]+ in gold, .* are missing"):
         extend(pd.concat([human(2000, 0)[:1500], human(800, 1)], ignore_index=True), "news", store=store)
+
+
+def test_more_copies_of_old_rows_are_new_rows(store: Path) -> None:
+    """Copies must not become natural by coming in as the parent's: whoever made them, they are judged."""
+    copies = human(2000, 0)[:1].loc[[0] * 1500]
+    with pytest.raises(cg.CollapseDetected):
+        extend(pd.concat([human(2000, 0), human(800, 1), copies], ignore_index=True), "news", store=store)
+    with pytest.raises(cg.errors.InvalidInputError, match="got 800 of 2,300"):
+        extend(pd.concat([human(2000, 0), human(800, 1), copies.assign(origin="model")], ignore_index=True), "news", store=store)
+
+
+def test_only_the_latest_is_extended(store: Path) -> None:
+    """An older version would lose the rows that came since."""
+    first = cg.Store(store).load("news").digest
+    extend(pd.concat([human(2000, 0), human(800, 1)], ignore_index=True), "news", store=store)
+    with pytest.raises(cg.errors.InvalidInputError, match="later rows would be lost"):
+        extend(pd.concat([human(2000, 0), human(800, 2)], ignore_index=True), f"news@{first}", store=store)
 
 
 def test_what_the_parent_decides_is_not_asked_again(store: Path, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_gold_that_does_not_reach_says_how_far(narrow: pd.DataFrame, gold: pd.Da
 
 
 def test_provenance(narrow: pd.DataFrame, gold: pd.DataFrame, mixture_baseline: cg.Baseline) -> None:
-    """Anchors are declared human, by the baseline; the batch stays as it declares itself, and what says nothing is unknown."""
+    """Anchors are declared human, by the baseline; the batch stays as it declares itself, gold's row too, and silence is unknown."""
     declared = ["model", "hybrid", None, " "] * (len(narrow) // 4)
     batch = narrow.head(len(declared)).assign(who=pd.Series(declared), generator_model="m-1", generation_depth=2)
     batch = pd.concat([batch, gold.head(1).assign(who="model", generator_model="m-1")], ignore_index=True)
@@ -168,14 +168,15 @@ def test_provenance(narrow: pd.DataFrame, gold: pd.DataFrame, mixture_baseline: 
     of_batch, own, anchors = rows[: len(declared)], rows[len(declared)], rows[len(declared) + 1 :]
     assert [row["who"] for row in of_batch[:4]] == ["model", "hybrid", "unknown", "unknown"]
     assert {(row["generator_model"], row["generation_depth"], row["source"]) for row in of_batch} == {("m-1", 2, None)}
-    for row in (own, *anchors):
+    assert (own["who"], own["generator_model"], mixed.counted.own_anchors) == ("model", "m-1", 0)
+    for row in anchors:
         assert (row["who"], row["source"], row["generation_depth"]) == ("human", mixture_baseline.reference, 0)
         assert row["generator_model"] is None
     assert "origin" not in rows[0]
 
 
 def test_the_provenance_expectations_agree(narrow: pd.DataFrame, gold: pd.DataFrame, mixture_baseline: cg.Baseline) -> None:
-    """The mixture's declarations break no rule, though gold's own rows came as a model's; and the share that they count is ours."""
+    """The mixture's declarations break no rule, and the share that they count is ours: what came as a model's stays so."""
     batch = pd.concat([narrow, gold.head(50)]).assign(
         origin="model",
         generator_model="m-1",

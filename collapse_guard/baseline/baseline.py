@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.anchors import GoldKeys
 from collapse_guard.arrays import flatten, restore
 from collapse_guard.baseline.modes import Mode
 from collapse_guard.calibration import Calibration
@@ -37,8 +36,8 @@ class Baseline:
     healthy : profile of the calibration part
     calibration : the null
     reference_keys : keys of the contents of the reference part, by which copies of gold are known
-    gold_keys, gold_counts : ``(k,)`` keys of all of gold's contents, ascending, and how often each is there: gold's rows are known
-        again by them, without being stored
+    gold_keys, gold_counts : ``(k,)`` known keys of all of gold's contents, ascending, and how often each is there: gold's rows are
+        known again by them, without being stored
     rare_words : keys of the words that are rare in the reference part
     modes : what each mode is about
     exemplars : whether rows may be shown in verdicts
@@ -77,9 +76,9 @@ class Baseline:
         return f"{self.name}@{self.digest[:12]}"
 
     @cached_property
-    def known_rows(self) -> GoldKeys:
-        """The contents by which gold's rows are known in a batch."""
-        return GoldKeys(self.gold_keys[self.gold_counts == 1], self.reference_keys)
+    def anchor_keys(self) -> Keys:
+        """The contents by which gold's rows are known in a batch, ascending: what gold itself repeats tells nothing."""
+        return self.gold_keys[self.gold_counts == 1]
 
     @property
     def natural_anchors(self) -> float:

@@ -73,8 +73,10 @@ class Store:
         manifest, files = pack(*baseline.content())
         with self.writing():
             self.files.create_folder(f"{name}/{manifest.digest}", {**files, _MANIFEST: manifest.to_bytes()}, mark=_MANIFEST)
+            # Read before the name means it: another freeze of the same rows may have been damaged since.
+            saved = self._load(name, manifest.digest)
             self._append(name, manifest.digest)
-        return self._load(name, manifest.digest)
+        return saved
 
     def load(self, reference: str) -> Baseline:
         """Return the baseline that ``name``, ``name@latest`` or ``name@digest`` means, after verifying every byte.

@@ -84,6 +84,13 @@ class Facts:
         return self.columns["collected_at"].dates(self.cutoff)
 
     @cached_property
+    def perhaps_late(self) -> Flags:
+        """Return which rows are of the cut-off day or later, or have a date that cannot be read: it may be any day."""
+        if self.cutoff is None:
+            return self.dates[1]
+        return self.dates[1] | (self.says("collected_at") & ~self.dates[0])
+
+    @cached_property
     def parents(self) -> tuple[Flags, Counts, Keys]:
         """Return which rows name parents by hashes alone, and of each such parent its child's row and its key."""
         return self.columns["parent_sha256"].hashes()
@@ -183,7 +190,7 @@ RULES = (
     Rule(
         *("human_after_cutoff", "contradiction", ("origin", "collected_at", "attestation")),
         "people are said to have made it on the cut-off day or later, and nothing attests it",
-        lambda rows: rows.human & rows.dates[1] & ~rows.says("attestation"),
+        lambda rows: rows.human & rows.perhaps_late & ~rows.says("attestation"),
     ),
     Rule(
         *("generated_with_depth_zero", "contradiction", ("origin", "generation_depth")),

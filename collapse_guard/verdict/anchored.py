@@ -9,7 +9,7 @@ from scipy.stats import binom
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.verdict.phase import Phase
-from collapse_guard.verdict.policy import FLOORS, Policy
+from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.verdict import Anchors, Verdict, judge
 
 _OUTCOMES = ("open", "undecided", "closed")
@@ -50,7 +50,7 @@ def _padded(found: AnchoredProfile, baseline: Baseline, policy: Policy) -> bool:
     """Say whether gold's own rows are more than chance brings, and enough to matter, and are not all of the batch."""
     share = found.rows / found.whole.rows
     chance = binom.sf(found.rows - 1, found.whole.rows, min(baseline.natural_anchors, 1.0))
-    return bool(found.rest.rows and chance < policy.alpha and share - baseline.natural_anchors > FLOORS["copies"])
+    return bool(found.rest.rows and chance < policy.alpha and share - baseline.natural_anchors > policy.floors["copies"])
 
 
 def _badness(verdict: Verdict) -> tuple[int, int]:

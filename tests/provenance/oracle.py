@@ -86,7 +86,9 @@ def own_rules(row: Row, methods: Sequence[str]) -> set[str]:
         and (said(row, "method") or "") in methods
         and (said(row, "method") or "").startswith("machine-"),
         "human_with_model_source_type": human and source_type(row) in ALGORITHMIC,
-        "human_after_cutoff": human and when is not None and when >= CUTOFF and said(row, "attestation") is None,
+        "human_after_cutoff": human
+        and said(row, "attestation") is None
+        and ((when is not None and when >= CUTOFF) or (when is None and said(row, "collected_at") is not None)),
         "generated_with_depth_zero": generated and depth(row) == 0,
         "generated_with_human_source_type": generated and source_type(row) in CAPTURED | BY_HAND,
     }
