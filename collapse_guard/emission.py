@@ -86,7 +86,7 @@ def to_prov(verdict: Record, *, namespace: str = NAMESPACE, dataset: str | None 
         A batch that did not pass has no such record.
     """
     if verdict["phase"] not in ("healthy", "shifted"):  # in shadow mode a collapsed batch passes too
-        msg = f"expected the verdict of a batch that passed and is not narrower, got one that is {verdict['outcome']}: {verdict['reason']}. Emit openlineage instead."
+        msg = f"expected the verdict of a batch that passed, not narrower, got one that is {verdict['outcome']}: {verdict['reason']}. Emit openlineage instead."
         raise InvalidInputError(msg)
     batch, gold = verdict["batch"], verdict["baseline"]
     ids = {

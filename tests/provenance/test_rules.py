@@ -187,7 +187,7 @@ def test_parents_are_found_across_parts() -> None:
         ({**HUMAN, "collected_at": "2023-01-01", "attestation": "urn:c2pa:1"}, set()),
         ({**HUMAN, "collected_at": "2023-01-01", "attestation": True}, set()),
         ({**HUMAN, "collected_at": "2023-01-01", "attestation": False}, {"human_after_cutoff"}),
-        ({**HUMAN, "collected_at": "30.11.2022"}, {"collected_at_invalid"}),
+        ({**HUMAN, "collected_at": "30.11.2022"}, {"collected_at_invalid", "human_after_cutoff"}),
         ({**HUMAN, "parent_sha256": "abc"}, {"parent_sha256_invalid"}),
         ({**HUMAN, "parent_sha256": [HASHES[0], HASHES[1]]}, set()),
         ({**HUMAN, "parent_sha256": [HASHES[0], None]}, {"parent_sha256_invalid"}),
