@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 
-from collapse_guard.errors import InvalidInputError
 from collapse_guard.verdict.policy import ALPHA, Policy
 from collapse_guard.verdict.ratios import RatioInterval, ratio_of
 
 from .base import BaselineExpectation
+from .bounds import bounds_of
 
 
 class BoundedExpectation(BaselineExpectation):
@@ -39,11 +38,9 @@ class BoundedExpectation(BaselineExpectation):
     ) -> dict[str, Any]:
         """Return a result: success unless the whole interval lies beyond a bound; ``usual_max`` bounds it where nothing else does."""
         wanted = self._get_success_kwargs()
-        low, high = (_bound(wanted, name) for name in ("min_value", "max_value"))
-        high = usual_max if low is None and high is None else high
-        if low is None and high is None:
-            msg = "expected min_value or max_value, got neither. Set a bound, or take the expectation out of the suite."
-            raise InvalidInputError(msg)
+        if wanted["min_value"] is None and wanted["max_value"] is None:
+            wanted = {**wanted, "max_value": usual_max}
+        low, high = bounds_of(wanted)
         below = low is not None and (found.high <= low if wanted["strict_min"] else found.high < low)
         above = high is not None and (found.low >= high if wanted["strict_max"] else found.low > high)
         details = {"low": found.low, "high": found.high, "value": found.value, "expected": found.expected, "rows": rows, **more}
@@ -65,14 +62,3 @@ class StatisticExpectation(BoundedExpectation):
     def level(self) -> float:
         """Return alpha, if it is a level."""
         return Policy.of(alpha=self._get_success_kwargs()["alpha"]).alpha
-
-
-def _bound(wanted: dict[str, Any], name: str) -> float | None:
-    """Return a bound; one that is no number would let everything pass."""
-    bound = wanted[name]
-    if bound is None:
-        return None
-    if isinstance(bound, bool) or not isinstance(bound, int | float) or not isfinite(bound):
-        msg = f"expected a number as {name}, got {bound!r}. Set a finite number, or leave it out."
-        raise InvalidInputError(msg)
-    return float(bound)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 
+from .bounds import bounds_of
 from .provenance import ProvenanceExpectation, Table
 
 
@@ -50,7 +51,7 @@ class ExpectGenerationDepthToBeBetween(ProvenanceExpectation):
         execution_engine: Any = None,  # noqa: ANN401, ARG002
     ) -> dict[str, Any]:
         report, wanted = self.declared(metrics, "generation_depth").report, self._get_success_kwargs()
-        deepest, low, high = max(report.depths, default=None), wanted["min_value"], wanted["max_value"]
+        deepest, (low, high) = max(report.depths, default=None), bounds_of(wanted)
         within = deepest is not None and (low is None or deepest >= low) and (high is None or deepest <= high)
         details = {"depths": {str(depth): rows for depth, rows in report.depths.items()}, "without_depth": report.without_depth}
         return {"success": within and not report.without_depth, "result": {"observed_value": deepest, "details": details}}

@@ -10,6 +10,7 @@ from great_expectations.core.suite_parameters import SuiteParameterDict
 
 from collapse_guard.provenance.shares import ALPHA
 
+from .bounds import bounds_of
 from .provenance import ProvenanceExpectation, Table
 
 
@@ -67,7 +68,7 @@ lie between the bounds; otherwise the share is exact.
     ) -> dict[str, Any]:
         report, wanted = self.declared(metrics, "origin").report, self._get_success_kwargs()
         share = report.human_share(sampled=wanted["sampled"], alpha=wanted["alpha"])
-        low, high = wanted["min_value"], wanted["max_value"]
+        low, high = bounds_of(wanted)
         success = (low is None or share.low >= low) and (high is None or share.high <= high)
         origins = {name: weight.rows for name, weight in report.weights.items()}
         return {"success": success, "result": {"observed_value": share.value, "details": {**asdict(share), "origins": origins}}}

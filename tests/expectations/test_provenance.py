@@ -273,6 +273,8 @@ def test_a_row_condition_chooses_the_rows(batch_of: Callable[..., Any], engine: 
         (cge.ExpectHumanShareToBeBetween(columns=COLUMNS, weighted="tokens"), "Name token_column, or content_column"),
         (cge.ExpectHumanShareToBeBetween(columns=COLUMNS, weighted="tokens", token_column="source"), "of tokens"),
         (cge.ExpectHumanShareToBeBetween(columns=COLUMNS, alpha=2), "expected alpha between 0 and 1"),
+        (cge.ExpectHumanShareToBeBetween(columns=COLUMNS, min_value=None), "expected min_value or max_value, got neither"),
+        (cge.ExpectHumanShareToBeBetween(columns=COLUMNS, min_value=float("nan")), "expected a number as min_value"),
         (cge.ExpectRowsToDeclareProvenance(columns=COLUMNS, cutoff="soon"), "expected a date such as"),
         (cge.ExpectRowsToDeclareProvenance(columns=COLUMNS, row_condition=Column("part") == "z"), "expected rows, got none"),
     ],
