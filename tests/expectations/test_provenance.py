@@ -217,7 +217,7 @@ def people(human: int, other: int, **columns: Any) -> pd.DataFrame:  # noqa: ANN
         (people(38, 62), {"max_value": 0.4, "sampled": True}, False, 0.38),
         (people(1, 1, n=[1, 99]), {"weighted": "tokens", "token_column": "n"}, False, 0.01),
         (people(1, 1, text=["one two three", "four"]), {"weighted": "tokens", "content_column": "text"}, True, 0.75),
-        (people(0, 5), {"min_value": None}, True, 0.0),
+        (people(0, 5), {"min_value": 0.0}, True, 0.0),
     ],
 )
 def test_human_share(batch_of: Callable[..., Any], frame: pd.DataFrame, options: Any, *, success: bool, observed: float) -> None:  # noqa: ANN401
