@@ -32,6 +32,12 @@ class AnchoredProfile:
         """How many rows are gold's own."""
         return self.whole.rows - self.rest.rows
 
+    @property
+    def contents(self) -> int:
+        """How many different rows of gold they are; where the batch has more contents than are counted one by one, at most."""
+        whole, rest = self.whole.duplicates, self.rest.duplicates
+        return self.rows if whole.dropped else round(whole.distinct - rest.distinct)
+
     @classmethod
     def of(
         cls,

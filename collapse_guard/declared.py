@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -37,6 +37,13 @@ class Declaration:
         unknown = self.names.keys() - set(NAMES)
         if unknown:
             msg = f"expected columns for {', '.join(NAMES)}, got one for {', '.join(map(repr, sorted(unknown)))}. Name those fields only."
+            raise InvalidInputError(msg)
+
+    def require_apart(self, columns: Sequence[str]) -> None:
+        """Refuse to write provenance into what is measured."""
+        taken = [self.name(each) for each in NAMES if self.name(each) in columns]
+        if taken:
+            msg = f"expected provenance in columns of its own, got {', '.join(map(repr, taken))}, which is measured. Name another column."
             raise InvalidInputError(msg)
 
     def name(self, column: str) -> str:

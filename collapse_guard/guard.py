@@ -34,6 +34,7 @@ FEWEST_GOLD_ROWS = 1_000
 ADVISED_GOLD_ROWS = 2_000
 DEFAULT_TEXT_EMBEDDER = "static"
 _ENCODED_AT_ONCE = 1024
+_FEW_ANCHORS = 0.5
 
 
 def freeze(
@@ -125,6 +126,13 @@ def freeze(
         seed=seed,
         exemplars=exemplars,
     )
+    own = int((built.gold_counts == 1).sum())
+    if own < _FEW_ANCHORS * built.rows:
+        warnings.warn(
+            f"only {own:,} of {built.rows:,} gold rows come once: the others cannot be known again in a batch that is padded with them. "
+            "If gold was not meant to repeat itself, remove the copies and freeze again.",
+            stacklevel=2,
+        )
     return Store(store).save(built, name)
 
 

@@ -157,6 +157,7 @@ def mix(
     baseline = Store(store).load(baseline) if isinstance(baseline, str) else baseline
     declaration = Declaration(baseline.reference, dict(provenance_columns or {}))
     incoming, own = sources(batch, gold, baseline, column, group_column)
+    declaration.require_apart(incoming.columns)
     schema = merged_schema(incoming, own, declaration)
     found = _survey(incoming, baseline, declaration, group_column)
     candidates = find_candidates(own, baseline, found.met, declaration, seed=seed)

@@ -101,6 +101,7 @@ def repair(
     before = check(batch, baseline, column=column, **policy)
     rows, own = sources(batch, batch if gold is None else gold, baseline, column, group_column)
     declaration = Declaration(baseline.reference, dict(provenance_columns or {}))
+    declaration.require_apart(rows.columns)
     plan = _plan(rows, None if gold is None else own, baseline, before, declaration, group_column=group_column, seed=seed)
     after = None
     if before.passed or plan.changes:

@@ -19,7 +19,8 @@ class ExpectGoldAnchorShareToBeBetween(BoundedExpectation):
 
     ExpectGoldAnchorShareToBeBetween is a Column Aggregate Expectation. Training on a share of clean human data slows collapse
     (Gerstgrasser et al. 2024, arXiv:2404.01413), but no universal safe share is known: below a tenth it fails by default; set another
-    with severity warning at a half. A row is gold's own if its content, unchanged, occurs in gold once.
+    with severity warning at a half. A row is gold's own if gold has it once; copies of it
+    are no more clean data, and do not count.
 
     Args:
         column (str): The column name: texts, or embedding vectors, as the baseline was frozen.
@@ -56,7 +57,7 @@ class ExpectGoldAnchorShareToBeBetween(BoundedExpectation):
         execution_engine: Any = None,  # noqa: ANN401, ARG002
     ) -> dict[str, Any]:
         found, baseline = self.anchored(metrics)
-        share = found.rows / found.whole.rows
+        share = found.contents / found.whole.rows
         return self.result_of(
-            RatioInterval(found.rows, baseline.natural_anchors * found.whole.rows, share, share, share), rows=found.whole.rows
+            RatioInterval(found.contents, baseline.natural_anchors * found.whole.rows, share, share, share), rows=found.whole.rows
         )

@@ -114,6 +114,18 @@ def test_a_copy_is_known_again_whatever_it_lost_on_its_way(private_store: tuple[
     assert guard.measured(rounded, loaded(store)).rows >= 195
 
 
+def test_gold_that_is_given_twice_is_warned_of(store: Path) -> None:
+    """None of its rows comes once, so none is known again in a padded batch."""
+    with pytest.warns(UserWarning, match="only 0 of 6,000 gold rows come once"):
+        cg.freeze(pd.concat([gold_rows()] * 2), "vector", "twice", store=store)
+
+
+def test_copies_of_one_gold_row_are_one_anchor(store: Path) -> None:
+    """A thousand copies are no more clean data than one."""
+    found = guard.measured(pd.concat([mixture(600, 9), gold_rows()[:1].loc[[0] * 1000]]), loaded(store))
+    assert (found.rows, found.contents) == (1000, 1)
+
+
 def test_gold_rows_are_as_far_from_gold_as_other_healthy_rows(store: Path) -> None:
     """Rows of the reference part, measured as if gold did not have them, fill gold's rare tenth to a tenth; measured plainly, less."""
     frame = loaded(store).frame

@@ -368,3 +368,11 @@ def test_filling_levels_the_modes(modes: list[int], count: int, seed: int, data:
     before_last = ((observed + got - 0.5) / (healthy + 0.5))[got > 0]
     next_one = ((observed + got + 0.5) / (healthy + 0.5))[got < there]
     assert not len(before_last) or not len(next_one) or before_last.max() <= next_one.min() + 1e-9
+
+
+def test_provenance_is_not_written_into_what_is_measured(
+    narrow: pd.DataFrame, gold: pd.DataFrame, mixture_baseline: cg.Baseline
+) -> None:
+    """The texts or vectors would be gone."""
+    with pytest.raises(InvalidInputError, match="provenance in columns of its own, got 'vector'"):
+        mix(narrow, gold, mixture_baseline, human_share=0.3, provenance_columns={"source": "vector"})

@@ -108,7 +108,10 @@ class Store:
 
     def resolve(self, reference: str) -> tuple[str, str]:
         """Return the name and the full digest that ``reference`` means."""
-        name, _, wanted = reference.partition("@")
+        name, at, wanted = reference.partition("@")
+        if at and not wanted:
+            msg = f"expected a digest after the @, got {reference!r}. Give one, or leave the @ out to mean the latest version."
+            raise BaselineNotFoundError(msg)
         require_name(name)
         log = self._log(name)
         if not log:

@@ -226,3 +226,9 @@ def test_no_exemplars_keeps_every_gold_text_out(private_store: tuple[list[str], 
     texts, home = private_store
     stored = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert not [text for text in texts if len(text) > 30 and text.encode() in stored]
+
+
+def test_an_empty_pin_is_refused(gold_store: Path) -> None:
+    """An unset variable after the @ must not mean the latest version."""
+    with pytest.raises(BaselineNotFoundError, match="expected a digest after the @"):
+        cg.Store(gold_store).load("mixture@")
