@@ -46,9 +46,9 @@ def moments_of(work: Work) -> int:
 
 
 def changes_of(work: Work) -> int:
-    """Return how many of them end with the one after its last change: those after it read alone."""
+    """Return how many of them end with the one after its last change, if any comes after it: those read alone."""
     operations = watched(work, -1, lambda: None)
-    return max(number for number, operation in enumerate(operations) if operation in CHANGES) + 2
+    return min(max(number for number, operation in enumerate(operations) if operation in CHANGES) + 2, len(operations))
 
 
 def killed_at(moment: int, work: Work) -> bool:
