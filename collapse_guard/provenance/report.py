@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from collapse_guard.provenance import rules
@@ -90,7 +91,7 @@ class Report:
 
 
 def check_provenance(
-    rows: pa.Table | pa.RecordBatch | pa.RecordBatchReader | Iterable[pa.RecordBatch],
+    rows: pd.DataFrame | pa.Table | pa.RecordBatch | pa.RecordBatchReader | Iterable[pa.RecordBatch],
     columns: Mapping[str, str] | None = None,
     *,
     content_column: str | None = None,
@@ -155,6 +156,8 @@ def _stream(rows: Any) -> tuple[list[str], Iterable[pa.RecordBatch]]:  # noqa: A
         return rows.schema.names, rows.to_batches()
     if isinstance(rows, pa.RecordBatchReader):
         return rows.schema.names, rows
+    if isinstance(rows, pd.DataFrame):
+        return _stream(pa.Table.from_pandas(rows, preserve_index=False))
     chunks = iter(rows)
     first = next(chunks, None)
     return ([], []) if first is None else (first.schema.names, chain([first], chunks))

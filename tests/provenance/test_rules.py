@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -321,3 +322,11 @@ def test_no_rows_are_no_offence() -> None:
     """An empty table is checked, and holds nothing."""
     report = check_provenance(pa.table({"origin": pa.array([], pa.string())}))
     assert (report.rows, report.broken_rows, report.counts, report.offences) == (0, 0, {}, ())
+
+
+def test_a_data_frame_is_read_too() -> None:
+    """Pandas is what most have in hand; the index is no column."""
+    frame = pd.DataFrame({"origin": ["human", "model"], "source": ["a diary", None]}, index=[5, 7])
+    report = check_provenance(frame)
+    assert (report.rows, report.human_share().value) == (2, 0.5)
+    assert [offence.row for offence in report.offences] == [1]
