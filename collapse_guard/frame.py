@@ -130,8 +130,9 @@ class Frame:
         log_radius = np.log(np.maximum(squared[:, 0] / self.scales[cell[:, 0]], _NEAR_ZERO))
         nearest, _ = _search(self._reference_index, vectors, NEIGHBOUR + 1)
         own = np.zeros(len(vectors), dtype=bool) if gold is None else gold & (nearest[:, 0] <= _SAME)
-        drawn = np.maximum(self._rows_of_cell[cell[own, 0]], 2)
-        log_radius[own] += 2 * np.log(drawn / (drawn - 1))
+        if own.any():  # few processes meet such rows: the others need not count the frame's
+            drawn = np.maximum(self._rows_of_cell[cell[own, 0]], 2)
+            log_radius[own] += 2 * np.log(drawn / (drawn - 1))
         distances = np.sqrt(np.where(own, nearest[:, NEIGHBOUR], nearest[:, NEIGHBOUR - 1]))
         distance_bin = np.searchsorted(self.edges, distances, side="left")
         mode = (vectors @ self.label_weights.T + self.label_biases).argmax(axis=1) if len(self.label_weights) else cell[:, 0]
