@@ -19,7 +19,7 @@ from .pinned import PinnedExpectation
 
 
 class BaselineExpectation(PinnedExpectation, ColumnAggregateExpectation):
-    """A column of a batch against a gold baseline. Abstract: it validates nothing, so it is not registered."""
+    """A column of a batch against a gold baseline. Abstract: it judges nothing, so it is not registered."""
 
     column: str | None = pydantic.Field(  # type: ignore[assignment]  # or else column_list
         default=None, min_length=1, description="The column: texts, or embedding vectors."

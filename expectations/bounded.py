@@ -15,7 +15,7 @@ from .bounds import bounds_of
 
 
 class BoundedExpectation(BaselineExpectation):
-    """A number that must lie between two bounds. Abstract: it validates nothing, so it is not registered."""
+    """A number that must lie between two bounds. Abstract: it judges nothing, so it is not registered."""
 
     min_value: float | SuiteParameterDict[str, Any] | None = pydantic.Field(default=None, description="The lower bound, if any.")
     max_value: float | SuiteParameterDict[str, Any] | None = pydantic.Field(default=None, description="The upper bound, if any.")

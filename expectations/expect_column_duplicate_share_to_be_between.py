@@ -52,12 +52,7 @@ class ExpectColumnDuplicateShareToBeBetween(StatisticExpectation):
     class Config:
         title = "Expect column duplicate share to be between"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         profile, baseline = self.measured(metrics)
         found = duplicate_share(profile, baseline, self.level())
         allowed = found.expected + self._get_success_kwargs()["excess"]

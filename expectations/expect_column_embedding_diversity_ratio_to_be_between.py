@@ -48,12 +48,7 @@ class ExpectColumnEmbeddingDiversityRatioToBeBetween(StatisticExpectation):
     class Config:
         title = "Expect column embedding diversity ratio to be between"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         return self.of_statistic(metrics, _statistic(self._get_success_kwargs()["order"]))
 
 

@@ -47,12 +47,7 @@ class ExpectColumnEmbeddingModeCoverageToBeBetween(StatisticExpectation):
     class Config:
         title = "Expect column embedding mode coverage to be between"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         profile, baseline = self.measured(metrics)
         found = ratio_of("mode_coverage", profile, baseline, self.level())
         named = [asdict(change) for change in vanished_modes(profile, baseline)]

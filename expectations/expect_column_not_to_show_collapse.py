@@ -53,12 +53,7 @@ class ExpectColumnNotToShowCollapse(BaselineExpectation):
     class Config:
         title = "Expect column not to show collapse"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         found, baseline = self.anchored(metrics)
         wanted = self._get_success_kwargs()
         verdict = judge_anchored(found, baseline, Policy.of(wanted["fail_on"], wanted["alpha"], wanted["floors"]))

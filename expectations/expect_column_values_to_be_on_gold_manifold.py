@@ -44,10 +44,5 @@ class ExpectColumnValuesToBeOnGoldManifold(RowExpectation):
     class Config:
         title = "Expect column values to be on gold manifold"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: Any = None,  # noqa: ANN401, ARG002 - Great Expectations' signature
-    ) -> dict[str, Any]:
-        return self.result_of(metrics, runtime_configuration)
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
+        return self.result_of(metrics, shown)

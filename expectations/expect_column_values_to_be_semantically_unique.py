@@ -46,10 +46,5 @@ class ExpectColumnValuesToBeSemanticallyUnique(RowExpectation):
     class Config:
         title = "Expect column values to be semantically unique"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: Any = None,  # noqa: ANN401, ARG002 - Great Expectations' signature
-    ) -> dict[str, Any]:
-        return self.result_of(metrics, runtime_configuration)
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
+        return self.result_of(metrics, shown)

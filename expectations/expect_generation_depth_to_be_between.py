@@ -44,12 +44,7 @@ class ExpectGenerationDepthToBeBetween(ProvenanceExpectation):
     class Config:
         title = "Expect generation depth to be between"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         report, wanted = self.declared(metrics, "generation_depth").report, self._get_success_kwargs()
         deepest, (low, high) = max(report.depths, default=None), bounds_of(wanted)
         within = deepest is not None and (low is None or deepest >= low) and (high is None or deepest <= high)

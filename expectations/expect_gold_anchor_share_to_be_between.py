@@ -50,12 +50,7 @@ class ExpectGoldAnchorShareToBeBetween(BoundedExpectation):
     class Config:
         title = "Expect gold anchor share to be between"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         found, baseline = self.anchored(metrics)
         share = found.contents / found.whole.rows
         return self.result_of(

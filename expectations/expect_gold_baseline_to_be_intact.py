@@ -43,12 +43,7 @@ class ExpectGoldBaselineToBeIntact(PinnedExpectation):
     class Config:
         title = "Expect gold baseline to be intact"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],  # noqa: ARG002 - Great Expectations' signature
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         wanted = self._get_success_kwargs()
         success, found = intact(Store(wanted["store"]), wanted["baseline"])
         return {"success": success, "result": {"observed_value": found}}

@@ -60,12 +60,7 @@ lie between the bounds; otherwise the share is exact.
     class Config:
         title = "Expect human share to be between"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - Great Expectations' signature
-        execution_engine: Any = None,  # noqa: ANN401, ARG002
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         report, wanted = self.declared(metrics, "origin").report, self._get_success_kwargs()
         share = report.human_share(sampled=wanted["sampled"], alpha=wanted["alpha"])
         low, high = bounds_of(wanted)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.expectations.expectation import _format_map_output
-from great_expectations.expectations.expectation_configuration import parse_result_format
 
 from collapse_guard.provenance.rules import NUMBERS, RULES
 
@@ -47,16 +46,11 @@ with those of parents in the batch.
     class Config:
         title = "Expect rows to declare provenance"
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: Any = None,  # noqa: ANN401, ARG002 - Great Expectations' signature
-    ) -> dict[str, Any]:
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
         found = self.declared(metrics, "origin")
         report = found.report
         answer = _format_map_output(
-            result_format=parse_result_format(self._get_result_format(runtime_configuration=runtime_configuration)),
+            result_format=shown,
             success=(report.rows - report.broken_rows) / report.rows >= self._get_success_kwargs()["mostly"],
             element_count=report.rows,
             nonnull_count=report.rows,

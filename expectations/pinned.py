@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
 from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration, parse_result_format
 
 from collapse_guard.versions import library_versions
 
@@ -14,7 +15,7 @@ from .rendering import DataDocs, escaped_once
 
 
 class PinnedExpectation(DataDocs, BatchExpectation):
-    """An expectation whose saved form says all that it is. Abstract: it validates nothing, so it is not registered."""
+    """An expectation whose saved form says all that it is. Abstract: it judges nothing, so it is not registered."""
 
     library_metadata: ClassVar = {
         "maturity": "beta",
@@ -40,3 +41,15 @@ class PinnedExpectation(DataDocs, BatchExpectation):
         for key in self.success_keys:
             configuration.kwargs.setdefault(key, getattr(self, key))
         return configuration
+
+    @abstractmethod
+    def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
+        """Return the result; ``shown`` is the result format, parsed. An error that it raises is the result's exception."""
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: Any = None,  # noqa: ANN401, ARG002 - Great Expectations' signature
+    ) -> dict[str, Any]:
+        return self._judged(metrics, parse_result_format(self._get_result_format(runtime_configuration=runtime_configuration)))

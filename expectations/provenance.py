@@ -31,7 +31,7 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
 class ProvenanceExpectation(PinnedExpectation):
-    """What the rows of a batch declare. Abstract: it validates nothing, so it is not registered."""
+    """What the rows of a batch declare. Abstract: it judges nothing, so it is not registered."""
 
     columns: dict[str, str] | None = pydantic.Field(
         default=None, description="Which column is which field of the vocabulary, of those that are called otherwise."
