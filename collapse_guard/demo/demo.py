@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.contents import words
+from collapse_guard.contents import word_lists
 from collapse_guard.demo.corpus import docstring_sentences
 from collapse_guard.demo.wordmodel import WordModel
 from collapse_guard.guard import check, freeze
@@ -99,9 +99,9 @@ def _row(name: str, verdict: Verdict) -> str:
 
 def _vanished(gold: list[str], written: dict[int, list[str]]) -> str:
     """Say how many of gold's rare words each generation, as large as gold, still uses."""
-    used = Counter(word for text in gold for word in set(words(text)))
+    used = Counter(word for found in word_lists(gold) for word in set(found))
     rare = {word for word, sentences in used.items() if sentences in _RARE}
-    kept = {number: rare & {word for text in written[number] for word in words(text)} for number in GENERATIONS}
+    kept = {number: rare & {word for found in word_lists(written[number]) for word in found} for number in GENERATIONS}
     shares = ", ".join(f"{len(kept[number]) / max(len(rare), 1):.0%}" for number in GENERATIONS)
     gone = sorted(rare - kept[GENERATIONS[-1]], key=lambda word: (-used[word], word))
     return (
