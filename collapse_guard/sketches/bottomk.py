@@ -41,19 +41,33 @@ class BottomK:
     @classmethod
     def of(cls, keys: Keys, payload: npt.NDArray[Any], capacity: int) -> BottomK:
         """Reduce ``(n,)`` keys and ``(n, …)`` payloads, repetitions included."""
-        return _smallest(keys, np.ones(len(keys), dtype=np.int64), payload, len(keys), capacity)
+        distinct, first, counts = np.unique(keys, return_index=True, return_counts=True)
+        kept = slice(0, capacity)
+        return cls(capacity, distinct[kept], counts[kept], len(keys), len(distinct) > capacity, payload[first[kept]])
 
     def __add__(self, other: BottomK) -> BottomK:
         if self.capacity != other.capacity:
             msg = f"expected sketches of one capacity, got {self.capacity:,} and {other.capacity:,}. Build both with one version."
             raise IncompatibleError(msg)
-        return _smallest(
-            np.concatenate([self.keys, other.keys]),
-            np.concatenate([self.counts, other.counts]),
-            np.concatenate([self.payload, other.payload]),
-            self.total + other.total,
-            self.capacity,
-            dropped=self.dropped or other.dropped,
+        # Both are in order: only the items of the smaller look for their places, and what is kept already is not sorted again.
+        large, small = (self, other) if len(self.keys) >= len(other.keys) else (other, self)
+        at = np.searchsorted(large.keys, small.keys)
+        known = at < len(large.keys)
+        known[known] = large.keys[at[known]] == small.keys[known]
+        counts = large.counts.copy()
+        counts[at[known]] += small.counts[known]
+        new = ~known & (at < self.capacity)
+        keys, counts, payload = (
+            _inserted(mine, at[new], theirs[new])[: self.capacity]
+            for mine, theirs in ((large.keys, small.keys), (counts, small.counts), (large.payload, small.payload))
+        )
+        return BottomK(
+            capacity=self.capacity,
+            keys=keys,
+            counts=counts,
+            total=self.total + other.total,
+            dropped=self.dropped or other.dropped or len(large.keys) + int((~known).sum()) > self.capacity,
+            payload=payload,
         )
 
     @property
@@ -73,11 +87,6 @@ class BottomK:
         return counts.astype(np.float64), items / self.kept_share
 
 
-def _smallest(
-    keys: Keys, counts: Counts, payload: npt.NDArray[Any], total: int, capacity: int, *, dropped: bool = False
-) -> BottomK:
-    distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    summed = np.zeros(len(distinct), dtype=np.int64)
-    np.add.at(summed, inverse, counts)
-    kept = slice(0, capacity)
-    return BottomK(capacity, distinct[kept], summed[kept], total, dropped or len(distinct) > capacity, payload[first[kept]])
+def _inserted(values: npt.NDArray[Any], at: Counts, new: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ``values`` with each of ``new`` before the place ``at`` that it is given."""
+    return np.insert(values, at, new, axis=0) if len(at) else values

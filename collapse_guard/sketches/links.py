@@ -47,26 +47,27 @@ class Links:
         >>> pairs.links.tolist(), pairs.groups()[0].tolist()
         ([3, 7, 7], [1, 2])
         """
-        order = np.lexsort((contents, links))
-        links, contents = links[order], contents[order]
-        fresh = np.ones(len(links), dtype=bool)
-        fresh[1:] = (links[1:] != links[:-1]) | (contents[1:] != contents[:-1])
-        fresh &= links < np.uint64(end)
-        links, contents = links[fresh], contents[fresh]
-        within = np.arange(len(links)) - np.searchsorted(links, links, side="left")
-        links, contents = links[within < MOST_SHARING], contents[within < MOST_SHARING]
+        inside = links < np.uint64(end)
+        return cls._settled(links[inside], contents[inside], end)
+
+    def __add__(self, other: Links) -> Links:
+        end = min(self.end, other.end)
+        whole = [part._below(end) for part in (self, other)]
+        return Links._settled(np.concatenate([links for links, _ in whole]), np.concatenate([found for _, found in whole]), end)
+
+    @classmethod
+    def _settled(cls, links: Keys, contents: Keys, end: int) -> Links:
+        """Order pairs of whole groups, and keep as many as fit."""
+        links, contents = _fewer_sharing(*_distinct(*_ordered(links, contents)))
         if len(links) > CAPACITY:
             end = int(links[CAPACITY])
             kept = int(np.searchsorted(links, links[CAPACITY], side="left"))
             links, contents = links[:kept], contents[:kept]
         return cls(links, contents, end)
 
-    def __add__(self, other: Links) -> Links:
-        return Links.of(
-            np.concatenate([self.links, other.links]),
-            np.concatenate([self.contents, other.contents]),
-            min(self.end, other.end),
-        )
+    def _below(self, end: int) -> tuple[Keys, Keys]:
+        kept = len(self.links) if end >= self.end else int(np.searchsorted(self.links, np.uint64(end), side="left"))
+        return self.links[:kept], self.contents[:kept]
 
     @property
     def kept_share(self) -> float:
@@ -96,3 +97,33 @@ class Links:
         _, first, inverse, sizes = np.unique(part, return_index=True, return_inverse=True, return_counts=True)
         shared = sizes[inverse] > 1
         return contents[shared], contents[first[inverse]][shared]
+
+
+def _distinct(links: Keys, contents: Keys) -> tuple[Keys, Keys]:
+    """Return ordered pairs without their repetitions."""
+    again = (links[1:] == links[:-1]) & (contents[1:] == contents[:-1])
+    if not again.any():
+        return links, contents
+    fresh = np.insert(~again, 0, True)
+    return links[fresh], contents[fresh]
+
+
+def _fewer_sharing(links: Keys, contents: Keys) -> tuple[Keys, Keys]:
+    """Return ordered pairs without those beyond the first ``MOST_SHARING`` of a link."""
+    if len(links) <= MOST_SHARING or not (links[MOST_SHARING:] == links[:-MOST_SHARING]).any():
+        return links, contents
+    kept = np.arange(len(links)) - np.searchsorted(links, links, side="left") < MOST_SHARING
+    return links[kept], contents[kept]
+
+
+def _ordered(links: Keys, contents: Keys) -> tuple[Keys, Keys]:
+    """Return the pairs in the order of links, those of one link in the order of contents.
+
+    A stable sort merges what is in order already, and few links are shared.
+    """
+    order = np.argsort(links, kind="stable")
+    links, contents = links[order], contents[order]
+    same = links[1:] == links[:-1]
+    shared = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False)) if len(links) else order
+    contents[shared] = contents[shared][np.lexsort((contents[shared], links[shared]))]
+    return links, contents

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg.blas import dsyrk
 
 from collapse_guard.vectors import Floats, Vectors
 
@@ -39,8 +40,9 @@ class Moments:
         """
         rows = vectors.astype(np.float64)
         mean = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1])
-        centred = rows - mean
-        return cls(len(rows), mean, centred.T @ centred)
+        rows -= mean
+        upper = dsyrk(1.0, rows.T)  # half of the products: the scatter is symmetric
+        return cls(len(rows), mean, upper + np.triu(upper, 1).T)
 
     def __add__(self, other: Moments) -> Moments:
         count = self.count + other.count
