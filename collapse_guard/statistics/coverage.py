@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp, xlogy
-from scipy.stats import binom, gamma
+from scipy.special import gammaln, xlogy
+from scipy.stats import gamma
 
 from collapse_guard.statistics.groups import DesignEffects
 from collapse_guard.vectors import Counts, Floats
@@ -142,12 +142,14 @@ def _p_value(gold: Counts, batch: Counts) -> float:
     both = gold + batch
     share = int(batch.sum()) / int(both.sum())
     odds = THINNED_TO * (share / (1 - share))
+    thinner, kept = odds / (1 + odds) / share, 1 / (1 + odds) / (1 - share)
     observed, usually, moments = 0.0, 0.0, np.zeros(3)
     for total in np.unique(both[both > 0]):
         seen = np.arange(total + 1)
-        usual = binom.pmf(seen, total, share)
-        thinned = logsumexp(binom.logpmf(seen[:, None], total, (odds / (1 + odds))[None, :]), axis=1) - np.log(len(odds))
-        ratio = thinned - np.maximum(binom.logpmf(seen, total, share), _LEAST_LOG)
+        usual = _binomial(seen, total, share)
+        ratio = np.logaddexp.reduce(xlogy(seen[:, None], thinner) + xlogy((total - seen)[:, None], kept), axis=1) - np.log(
+            len(odds)
+        )
         evidence = np.logaddexp(np.log1p(-PRIOR_THINNED), np.log(PRIOR_THINNED) + ratio)
         mean = float(usual @ evidence)
         here = batch[both == total]
@@ -157,6 +159,12 @@ def _p_value(gold: Counts, batch: Counts) -> float:
     if moments[2] > _MOST_SKEWNESS * moments[1] ** 1.5:
         return float(np.exp(min(-observed, 0.0)))
     return _upper_tail(observed - usually, float(moments[1]), float(moments[2]))
+
+
+def _binomial(seen: Counts, total: int, share: float) -> Floats:
+    """Return the chances of ``seen`` of ``total``; scipy.stats checks its arguments for longer than this takes."""
+    ways = gammaln(total + 1) - gammaln(seen + 1) - gammaln(total - seen + 1)
+    return np.asarray(np.exp(ways + seen * np.log(share) + (total - seen) * np.log1p(-share)))
 
 
 def _upper_tail(value: float, variance: float, third: float) -> float:

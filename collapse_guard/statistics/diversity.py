@@ -59,8 +59,9 @@ def log_vendi_influence(moments: Moments, located: Located, order: float) -> Flo
     :math:`\psi_i = \sum_j g_j (s_{ij}^2 - \lambda_j)`, with :math:`s_{ij}` the centred row in the eigenbasis.
     """
     values, axes = np.linalg.eigh(moments.covariance)
-    squares = ((located.vectors - moments.mean) @ axes) ** 2
-    return np.asarray((squares - values) @ _log_vendi_gradient(values, order))
+    squares = ((located.vectors - moments.mean.astype(np.float32)) @ axes.astype(np.float32)) ** 2
+    gradient = _log_vendi_gradient(values, order)
+    return np.asarray(squares @ gradient.astype(np.float32), dtype=np.float64) - values @ gradient
 
 
 def log_spread(moments: Moments) -> float:

@@ -59,9 +59,9 @@ def mmd(batch: Features, healthy: Features, null: Floats, effects: DesignEffects
     return Mmd(float(squared - first * size) / float(first), float(np.sqrt(2 * second) * size / first), p_value)
 
 
-def null_moments(features: Floats) -> Floats:
+def null_moments(features: Vectors) -> Floats:
     """Return the sums of the first three powers of the eigenvalues of the covariance of ``(n, f)`` feature rows."""
-    values = np.maximum(np.linalg.eigvalsh(np.cov(features, rowvar=False, ddof=0)), 0)
+    values = Moments.of(features).eigenvalues
     return np.array([(values**power).sum() for power in (1, 2, 3)])
 
 
@@ -125,6 +125,20 @@ def energy_distance(left: Vectors, right: Vectors) -> float:
     4.0
     """
     return 2 * _mean_distance(left, right) - _mean_distance(left, left) - _mean_distance(right, right)
+
+
+def split_energies(rows: Vectors, splits: int, rng: np.random.Generator) -> Floats:
+    """Return ``(splits,)`` energy distances of random halves of an even number of rows: each pair's distance is computed once.
+
+    Examples
+    --------
+    >>> split_energies(np.array([[0.0], [2.0]], dtype=np.float32), 3, np.random.default_rng(0)).tolist()
+    [4.0, 4.0, 4.0]
+    """
+    apart = np.sqrt(squared_distances(rows, rows))
+    side = np.where(np.argsort(rng.random((splits, len(rows))), axis=1) < len(rows) // 2, -1.0, 1.0)
+    # Minus the sum over all pairs, each with the product of its sides, is twice the distances across less those within.
+    return np.asarray(-((side @ apart) * side).sum(axis=1) / (len(rows) // 2) ** 2)
 
 
 def _mean_distance(left: Vectors, right: Vectors) -> float:

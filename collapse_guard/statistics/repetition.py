@@ -173,13 +173,7 @@ def _expected(healthy: Repeats, rows: float) -> float:
 
 def close_rows(rows: Vectors, radius: float) -> int:
     """Return how many of the ``(n, d)`` rows have a later one within ``radius``: one less than the rows of a close group."""
-    near = 0
-    for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE]
-        squares = squared_distances(part, rows)
-        later = np.arange(len(rows))[None, :] > np.arange(start, start + len(part))[:, None]
-        near += int((later & (squares <= radius**2)).any(axis=1).sum())
-    return near
+    return int((_nearest(rows, later=True) <= radius**2).sum())
 
 
 def close_groups(rows: Vectors, radius: float) -> Counts:
@@ -203,11 +197,22 @@ def close_to_another(rows: Vectors, radius: float) -> Floats:
     return (_nearest(rows) <= radius**2).astype(np.float64)
 
 
-def _nearest(rows: Vectors) -> Floats:
-    """Return ``(n,)`` squared distances to the nearest other row."""
+def _nearest(rows: Vectors, *, later: bool = False) -> Floats:
+    """Return ``(n,)`` squared distances to the nearest other row, or to the nearest ``later`` one; infinite where there is none.
+
+    Which is nearest is seen in single precision, in blocks; how near it is, in double.
+    """
+    halved = (rows.astype(np.float64) ** 2).sum(axis=1).astype(np.float32) / 2
     nearest = np.full(len(rows), np.inf)
     for start in range(0, len(rows), _AT_ONCE):
-        squares = squared_distances(rows[start : start + _AT_ONCE], rows)
-        squares[np.arange(len(squares)), np.arange(start, start + len(squares))] = np.inf
-        nearest[start : start + len(squares)] = squares.min(axis=1)
+        part, others = rows[start : start + _AT_ONCE], slice(start if later else 0, None)
+        closeness = part @ rows[others].T - halved[others]
+        own = np.arange(len(part))
+        if later:
+            closeness[:, : len(part)][np.tril_indices(len(part))] = -np.inf
+        else:
+            closeness[own, start + own] = -np.inf
+        which = closeness.argmax(axis=1)
+        apart = part.astype(np.float64) - rows[others][which]
+        nearest[start : start + len(part)] = np.where(np.isfinite(closeness[own, which]), (apart**2).sum(axis=1), np.inf)
     return nearest

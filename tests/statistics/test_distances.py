@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from scipy.stats import binom, ortho_group
 from scipy.stats import energy_distance as energy_distance_in_one_dimension
 
 from collapse_guard.sketches.moments import Moments
-from collapse_guard.statistics.drift import DistanceNull, energy_distance, frechet_distance
+from collapse_guard.statistics.drift import DistanceNull, energy_distance, frechet_distance, split_energies
 from collapse_guard.vectors import Floats, Vectors
 from tests.synthetic import gaussian_mixture
 
@@ -52,6 +54,14 @@ def test_the_frechet_distance_is_zero_on_itself_also_where_directions_are_missin
         assert frechet_distance(moments, moments) == pytest.approx(0, abs=1e-6)
         moved = Moments(moments.count, moments.mean + 3, moments.scatter)
         assert frechet_distance(moments, moved) == pytest.approx(9 * 8, rel=1e-6)
+
+
+def test_energies_of_halves_are_those_of_the_halves_measured_apart() -> None:
+    """Over all ways to halve six rows, splits read off one matrix take just the values that the halves themselves score."""
+    rows = gaussian(6, np.random.default_rng(3))
+    apart = {round(energy_distance(rows[list(half)], np.delete(rows, half, axis=0)), 5) for half in combinations(range(6), 3)}
+    found = split_energies(rows, 400, np.random.default_rng(4))
+    assert {round(value, 5) for value in found.tolist()} == apart
 
 
 def test_the_frechet_distance_turns_with_its_axes() -> None:
