@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,28 @@ from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile, empty_profile
 from collapse_guard.vectors import Flags, Keys, Vectors
 
-_REST = "rest."
+_OWN = "own."
 
 
 @dataclass(frozen=True, eq=False)
 class AnchoredProfile:
-    """The profile of all rows of a batch, and that of the rows that are not gold's own: the same one if none is.
+    """The profile of the rows of a batch that are not gold's own, and that of those that are, if there are any.
 
-    Padding a collapsed batch with gold cannot hide it from the second.
+    Padding a collapsed batch with gold cannot hide it from the first.
     """
 
-    whole: Profile
     rest: Profile
+    own: Profile | None = None
+
+    @cached_property
+    def whole(self) -> Profile:
+        """The profile of all rows."""
+        return self.rest + self.own if self.own else self.rest
 
     @property
     def rows(self) -> int:
         """How many rows are gold's own."""
-        return self.whole.rows - self.rest.rows
+        return self.own.rows if self.own else 0
 
     @property
     def contents(self) -> int:
@@ -52,45 +58,34 @@ class AnchoredProfile:
     ) -> AnchoredProfile:
         """Reduce one chunk, of which the rows that one of the ascending ``anchor_keys`` knows are gold's own."""
         anchors = is_among(known_keys(vectors, texts), anchor_keys)
+        located = frame.locate(vectors, anchors)
         if not anchors.any():
-            return alone(Profile.of(frame, vectors, texts, groups=groups, nulls=nulls, truncated=truncated))
-        known = frame.locate(vectors, anchors)
-        own, rest = (
-            Profile.of_located(frame, known.take(rows), _taken(texts, rows), groups=_taken(groups, rows) or ())
-            for rows in (anchors, ~anchors)
+            return cls(Profile.of_located(frame, located, texts, groups=groups, nulls=nulls, truncated=truncated))
+        own, rest = ((located.take(rows), _taken(texts, rows), _taken(groups, rows) or ()) for rows in (anchors, ~anchors))
+        return cls(
+            Profile.of_located(frame, rest[0], rest[1], groups=rest[2], nulls=nulls, truncated=truncated),
+            Profile.of_located(frame, own[0], own[1], groups=own[2]),
         )
-        counted = Profile.of(frame, vectors[:0], None if texts is None else [], nulls=nulls, truncated=truncated)
-        return cls(own + rest + counted, rest + counted)
 
     def __add__(self, other: AnchoredProfile) -> AnchoredProfile:
-        whole = self.whole + other.whole
-        return alone(whole) if self._alone and other._alone else AnchoredProfile(whole, self.rest + other.rest)
+        own = self.own + other.own if self.own and other.own else self.own or other.own
+        return AnchoredProfile(self.rest + other.rest, own)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return both as named arrays; of two that are the same, one."""
-        rest = {} if self._alone else {f"{_REST}{name}": array for name, array in self.rest.to_arrays().items()}
-        return {**self.whole.to_arrays(), **rest}
+        """Return both as named arrays."""
+        own = {f"{_OWN}{name}": array for name, array in self.own.to_arrays().items()} if self.own else {}
+        return {**self.rest.to_arrays(), **own}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> AnchoredProfile:
         """Rebuild from :meth:`to_arrays`."""
-        rest = {name.removeprefix(_REST): array for name, array in arrays.items() if name.startswith(_REST)}
-        whole = Profile.from_arrays(arrays)
-        return cls(whole, Profile.from_arrays(rest)) if rest else alone(whole)
-
-    @property
-    def _alone(self) -> bool:
-        return self.rest is self.whole
-
-
-def alone(profile: Profile) -> AnchoredProfile:
-    """Return the profile of rows none of which is gold's own."""
-    return AnchoredProfile(profile, profile)
+        own = {name.removeprefix(_OWN): array for name, array in arrays.items() if name.startswith(_OWN)}
+        return cls(Profile.from_arrays(arrays), Profile.from_arrays(own) if own else None)
 
 
 def no_rows(frame: Frame) -> AnchoredProfile:
     """Return what changes nothing when added."""
-    return alone(empty_profile(frame))
+    return AnchoredProfile(empty_profile(frame))
 
 
 def is_among(keys: Keys, known: Keys) -> Flags:

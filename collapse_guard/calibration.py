@@ -19,12 +19,14 @@ from collapse_guard.frame import Frame, Located
 from collapse_guard.profile import Profile, type_keys
 from collapse_guard.sketches.distinct import sampled_rows, types
 from collapse_guard.sketches.moments import Moments
-from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, energy_distance, frechet_distance, null_moments
+from collapse_guard.sketches.neighbourhood import Neighbourhood
+from collapse_guard.sketches.occupancy import Occupancy
+from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, frechet_distance, null_moments, split_energies
 from collapse_guard.statistics.groups import Clumps, DesignEffects, as_normal
 from collapse_guard.statistics.lexical import compression_ratios
 from collapse_guard.statistics.repetition import close_rows, natural_radius
 from collapse_guard.statistics.richness import Rarefaction, richness_variance, types_owed
-from collapse_guard.statistics.rowsums import ROW_SUMS
+from collapse_guard.statistics.rowsums import ROW_SUMS, RowSketches
 from collapse_guard.statistics.tail import BLOCK, RECALLED, TAIL_SHARE, block_radii, blocks_of, neighbour_tail, recall
 from collapse_guard.vectors import Counts, Floats, Keys, Vectors
 
@@ -33,8 +35,8 @@ SMALLEST_SHARES = np.geomspace(1e-4, 1, 400)
 
 _DRAWS = 500_000
 _SPLITS_PER_SIZE = 16
-_SMALL_SHARE = 0.25
-_SIZE_STEP = 1.5
+_SMALL_SHARE = 0.125
+_SIZE_STEP = 2
 _HALVES = 16
 _BLOCK_VALUES = 40
 
@@ -182,15 +184,28 @@ def calibrate(
         pair_radius=pair_radius,
         pairs=close_rows(profile.sample.payload, pair_radius),
         paired_rows=len(profile.sample.payload),
-        drift_null=null_moments(frame.features(located.vectors).astype(np.float64)),
+        drift_null=null_moments(frame.features(located.vectors)),
         frechet=frechet,
         energy=energy,
         clustering=clustering,
     )
 
 
-def _values(profile: Profile) -> Floats:
-    return np.array([statistic.value(profile) for statistic in ROW_SUMS])
+@dataclass(frozen=True)
+class _Split:
+    """The sketches of a split that the row sums read."""
+
+    moments: Moments
+    occupancy: Occupancy
+    neighbourhood: Neighbourhood
+
+    @classmethod
+    def of(cls, frame: Frame, located: Located) -> _Split:
+        return cls(Moments.of(located.vectors), Occupancy.of(located, frame.modes), Neighbourhood.of(located))
+
+
+def _values(sketches: RowSketches) -> Floats:
+    return np.array([statistic.value(sketches) for statistic in ROW_SUMS])
 
 
 def _correlation(influences: Floats) -> Floats:
@@ -220,8 +235,7 @@ def _split_curve(
     biases, scatters = [], []
     for rows in sizes:
         parts = _disjoint(len(located), rows, groups, rng)
-        # No row sum reads the texts, and hashing their words would take most of the time.
-        split = np.array([_values(Profile.of_located(frame, located.take(part), None)) for part in parts])
+        split = np.array([_values(_Split.of(frame, located.take(part))) for part in parts])
         biases.append(split.mean(axis=0) - values - influences[np.concatenate(parts)].mean(axis=0))
         # Few splits say little about scatter, and at such sizes the influences are right. Splits of one whole scatter less.
         share = rows / len(located)
@@ -271,16 +285,15 @@ def _blocks(frame: Frame, located: Located, rng: np.random.Generator) -> tuple[f
 
 def _distances(vectors: Vectors, rng: np.random.Generator) -> tuple[DistanceNull, DistanceNull]:
     """Score random halves of the calibration part in their Fréchet and their energy distance."""
-    half, scored = len(vectors) // 2, []
-    axes = Moments.of(vectors).leading_axes(LEADING_AXES)
+    half = len(vectors) // 2
+    coordinates = vectors @ Moments.of(vectors).leading_axes(LEADING_AXES).astype(np.float32)
+    orders = [rng.permutation(len(vectors)) for _ in range(_HALVES)]
+    frechet = [
+        frechet_distance(*(Moments.of(coordinates[part]) for part in (order[:half], order[half : 2 * half]))) for order in orders
+    ]
     few = min(half, COMPARED)
-    for _ in range(_HALVES):
-        order = rng.permutation(len(vectors))
-        left, right = vectors[order[:half]], vectors[order[half : 2 * half]]
-        moments = [Moments.of(part @ axes.astype(np.float32)) for part in (left, right)]
-        scored.append((frechet_distance(*moments), energy_distance(left[:few], right[:few])))
-    frechet, energy = np.array(scored).T
-    return DistanceNull.of(frechet, half), DistanceNull.of(energy, few)
+    energy = split_energies(vectors[orders[0][: 2 * few]], _HALVES, rng)
+    return DistanceNull.of(np.array(frechet), half), DistanceNull.of(energy, few)
 
 
 def _type_dispersion(keys: Keys, lengths: Counts) -> float:

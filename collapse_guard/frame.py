@@ -36,8 +36,17 @@ CELLS = (8, 1024)
 CELLS_PER_GROUP = 2
 """Neighbouring cells are grouped too: a small subject that is split over cells is missed in none of them, but in their group."""
 
-REFERENCE_CAP = 20_000
-"""Most reference rows kept for neighbour search: 20 MB at 256 dimensions."""
+CLUSTERED_CAP = ROWS_PER_CELL * CELLS[1]
+"""Most reference rows that the cells are drawn from."""
+
+REFERENCE_CAP = 5_000
+"""Most reference rows kept for neighbour search, 5 MB at 256 dimensions: the tail of a batch whose outermost tenth is gone falls as
+far, to a hundredth of its rows, with four times as many."""
+
+EDGE_ROWS = 5_000
+"""Most calibration rows that the edges are read from: batches are compared with what the whole part scores, not with nominal shares."""
+
+_ITERATIONS = 10
 
 FREQUENCIES = 256
 CODE_BITS = 14
@@ -77,11 +86,13 @@ class Frame:
 
     Attributes
     ----------
-    reference : ``(r, d)`` float32, the reference rows
-    centres : ``(k, d)`` float32, k-means centres of them
+    reference : ``(r, d)`` float32, reference rows, at most ``REFERENCE_CAP``
+    centres : ``(k, d)`` float32, k-means centres of reference rows, at most ``CLUSTERED_CAP``
+    drawn : ``(k,)``, the rows that each centre is the mean of
+    drawn_share : the share of gold's rows that are not in ``reference`` and yet have drawn a centre
     group_of_mode : ``(m,)``, the group that each mode belongs to, a label by itself
     scales : ``(k,)``, mean squared distance of a cell's reference rows to its centre
-    edges : ``(e,)``, distances to gold at which ``EDGE_SHARES`` of the calibration rows lie closer
+    edges : ``(e,)``, distances to gold at which ``EDGE_SHARES`` of the calibration rows, of at most ``EDGE_ROWS``, lie closer
     frequencies : ``(d, f)`` float32, for the random Fourier features of a Gaussian kernel
     hyperplanes : ``(d, b)`` float32, for the fine cells
     label_weights, label_biases : ``(m, d)`` and ``(m,)`` float32, the linear model that tells gold's labels apart; m is 0, and
@@ -90,6 +101,8 @@ class Frame:
 
     reference: Vectors
     centres: Vectors
+    drawn: Counts
+    drawn_share: float
     group_of_mode: Counts
     scales: Floats
     edges: Floats
@@ -124,20 +137,30 @@ class Frame:
         """Return where each row of ``vectors``, ``(n, d)``, lies.
 
         Rows of ``gold``, ``(n,)``, that the frame itself has are measured as if it did not have them: they are no nearer to gold than
-        other rows of their kind, and no nearer to a centre that they drew.
+        other rows of their kind, and no nearer to a centre that they drew (of rows that may have drawn one, by the chance that they did).
         """
         squared, cell = _search(self._cell_index, vectors, 1)
-        log_radius = np.log(np.maximum(squared[:, 0] / self.scales[cell[:, 0]], _NEAR_ZERO))
+        squared, cell = squared[:, 0], cell[:, 0]
         nearest, _ = _search(self._reference_index, vectors, NEIGHBOUR + 1)
-        own = np.zeros(len(vectors), dtype=bool) if gold is None else gold & (nearest[:, 0] <= _SAME)
-        if own.any():  # few processes meet such rows: the others need not count the frame's
-            drawn = np.maximum(self._rows_of_cell[cell[own, 0]], 2)
-            log_radius[own] += 2 * np.log(drawn / (drawn - 1))
+        gold = np.zeros(len(vectors), dtype=bool) if gold is None else gold
+        own = gold & (nearest[:, 0] <= _SAME)
+        drawn = np.maximum(self.drawn[cell], 2)
+        pulled = np.where(own, 1.0, np.where(gold, self.drawn_share, 0.0)) * 2 * np.log(drawn / (drawn - 1))
         distances = np.sqrt(np.where(own, nearest[:, NEIGHBOUR], nearest[:, NEIGHBOUR - 1]))
         distance_bin = np.searchsorted(self.edges, distances, side="left")
-        mode = (vectors @ self.label_weights.T + self.label_biases).argmax(axis=1) if len(self.label_weights) else cell[:, 0]
-        off = distance_bin == len(self.edges)
-        return Located(vectors, np.where(off, self.modes, mode), log_radius, distance_bin)
+        return Located(
+            vectors=vectors,
+            mode=np.where(distance_bin == len(self.edges), self.modes, self._mode(vectors, cell)),
+            log_radius=np.log(np.maximum(squared / self.scales[cell], _NEAR_ZERO)) + pulled,
+            distance_bin=distance_bin,
+        )
+
+    def mode_of(self, vectors: Vectors) -> Counts:
+        """Return ``(n,)`` the label, or the cell, that each row is nearest to, on gold's manifold or off it."""
+        return self._mode(vectors, _search(self._cell_index, vectors, 1)[1][:, 0])
+
+    def _mode(self, vectors: Vectors, cell: Counts) -> Counts:
+        return (vectors @ self.label_weights.T + self.label_biases).argmax(axis=1) if len(self.label_weights) else cell
 
     def distances(self, vectors: Vectors) -> Floats:
         """Return ``(n,)`` distances to the ``NEIGHBOUR``-th nearest reference row."""
@@ -154,13 +177,13 @@ class Frame:
 
     def codes(self, vectors: Vectors) -> npt.NDArray[np.uint64]:
         """Return ``(n,)`` fine cells: on which side of each random hyperplane a row lies (Charikar, STOC 2002)."""
-        bits = (vectors - self.reference.mean(axis=0)) @ self.hyperplanes > 0
+        bits = vectors @ self.hyperplanes > self._thresholds
         return bits.astype(np.uint64) @ (np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64))
 
     @cached_property
-    def _rows_of_cell(self) -> Counts:
-        """How many reference rows each cell has."""
-        return np.bincount(_search(self._cell_index, self.reference, 1)[1][:, 0], minlength=len(self.centres))
+    def _thresholds(self) -> Vectors:
+        """Where the mean reference row lies on each normal."""
+        return np.asarray(self.reference.mean(axis=0) @ self.hyperplanes)
 
     @cached_property
     def _cell_index(self) -> faiss.IndexFlatL2:
@@ -183,17 +206,20 @@ def build_frame(
     ``labels`` are the weights and biases of a label model, if there is one. The edges come from rows that the reference has not
     seen, since a row of the reference lies closer to it than healthy data does.
     """
-    if len(reference) > REFERENCE_CAP:
-        reference = reference[np.sort(rng.choice(len(reference), REFERENCE_CAP, replace=False))]
-    centres = _k_means(reference, int(np.clip(len(reference) // ROWS_PER_CELL, *CELLS)), int(rng.integers(2**31)))
-    squared, cell = _search(_index(centres), reference, 1)
-    rows = np.bincount(cell[:, 0], minlength=len(centres))
+    gold_rows = len(reference) + len(calibration)
+    clustered = _some(reference, CLUSTERED_CAP, rng)
+    centres = _k_means(clustered, int(np.clip(len(clustered) // ROWS_PER_CELL, *CELLS)), int(rng.integers(2**31)))
+    squared, cell = _search(_index(centres), clustered, 1)
+    drawn = np.bincount(cell[:, 0], minlength=len(centres))
     # A cell of few rows borrows the average: its own mean square would be near zero for a cell of copies.
     mean = max(float(squared.mean()), _NEAR_ZERO)
-    scales = (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (rows + 1)
+    scales = (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (drawn + 1)
+    reference = _some(clustered, REFERENCE_CAP, rng)
     draft = Frame(
         reference=reference,
         centres=centres,
+        drawn=drawn,
+        drawn_share=(len(clustered) - len(reference)) / (gold_rows - len(reference)),
         group_of_mode=np.arange(len(labels[0])) if labels else _groups(centres),
         scales=scales,
         edges=np.empty(0),
@@ -202,7 +228,12 @@ def build_frame(
         label_weights=labels[0] if labels else np.empty((0, reference.shape[1]), dtype=np.float32),
         label_biases=labels[1] if labels else np.empty(0, dtype=np.float32),
     )
-    return replace(draft, edges=np.quantile(draft.distances(calibration), EDGE_SHARES))
+    return replace(draft, edges=np.quantile(draft.distances(_some(calibration, EDGE_ROWS, rng)), EDGE_SHARES))
+
+
+def _some(rows: Vectors, most: int, rng: np.random.Generator) -> Vectors:
+    """Return at most so many of the rows, in their order."""
+    return rows if len(rows) <= most else rows[np.sort(rng.choice(len(rows), most, replace=False))]
 
 
 def _groups(centres: Vectors) -> Counts:
@@ -213,7 +244,9 @@ def _groups(centres: Vectors) -> Counts:
 
 def _k_means(rows: Vectors, cells: int, seed: int) -> Vectors:
     engine = _faiss()
-    means = engine.Kmeans(rows.shape[1], cells, niter=20, seed=seed, min_points_per_centroid=1, max_points_per_centroid=256)
+    means = engine.Kmeans(
+        rows.shape[1], cells, niter=_ITERATIONS, seed=seed, min_points_per_centroid=1, max_points_per_centroid=256
+    )
     threads = engine.omp_get_max_threads()
     engine.omp_set_num_threads(1)  # sums in another order would give other cells, and so another digest
     try:
@@ -249,6 +282,9 @@ def _search(index: faiss.IndexFlatL2, rows: Vectors, k: int) -> tuple[Floats, np
 
 
 def _faiss() -> Any:  # noqa: ANN401 - faiss has no usable types
+    # Threads that wait for each other without pause take each other's cores where other processes have some: 600 rows took seven
+    # times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import faiss  # noqa: PLC0415 - so that importing collapse_guard does not load it
 
     return faiss

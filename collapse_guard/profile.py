@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import link_keys, phrase_keys, text_keys, vector_keys, word_keys
+from collapse_guard.contents import link_keys, mixed, phrase_keys, text_keys, vector_keys, word_keys
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located
 from collapse_guard.sketches.bottomk import BottomK
@@ -135,7 +135,7 @@ def type_keys(frame: Frame, vectors: Vectors, texts: Sequence[str] | None) -> tu
     """Return the keys of the types of n rows, and how many each row has: its distinct words, or its one fine cell."""
     if texts is not None:
         return word_keys(texts)
-    return vector_keys(frame.codes(vectors)[:, None].astype(np.float32)), np.ones(len(vectors), dtype=np.int64)
+    return mixed(frame.codes(vectors)), np.ones(len(vectors), dtype=np.int64)
 
 
 def empty_profile(frame: Frame) -> Profile:

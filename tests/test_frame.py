@@ -7,7 +7,17 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.frame import CELLS, CELLS_PER_GROUP, EDGE_SHARES, NEIGHBOUR, ROWS_PER_CELL, Frame, build_frame
+from collapse_guard.frame import (
+    CELLS,
+    CELLS_PER_GROUP,
+    CLUSTERED_CAP,
+    EDGE_SHARES,
+    NEIGHBOUR,
+    REFERENCE_CAP,
+    ROWS_PER_CELL,
+    Frame,
+    build_frame,
+)
 from collapse_guard.vectors import Floats, Vectors
 from tests.synthetic import gaussian_mixture
 
@@ -68,6 +78,22 @@ def test_there_is_a_cell_for_every_few_rows_within_bounds(rows: int, cells: int)
     built = build(0, rows=rows)
     assert built.modes == cells
     assert built.dimension == 16
+
+
+def test_of_much_gold_a_part_is_kept_and_a_larger_one_draws_the_cells() -> None:
+    """Both parts are capped; gold's rows, measured as such, lie nearly twice as near to where fresh ones do as measured plainly."""
+    rows = CLUSTERED_CAP + 2_000
+    reference, calibration, fresh = (gaussian_mixture(rows, np.random.default_rng(part)) for part in (1, 2, 3))
+    built = build_frame(reference, calibration, rng=np.random.default_rng(0))
+    assert len(built.reference) == REFERENCE_CAP
+    assert built.modes == CELLS[1]
+    assert built.drawn.sum() == CLUSTERED_CAP
+    assert built.drawn_share == (CLUSTERED_CAP - REFERENCE_CAP) / (2 * rows - REFERENCE_CAP)
+    gold = np.concatenate([reference, calibration])
+    healthy, plain = (built.locate(part).log_radius.mean() for part in (fresh, gold))
+    known = built.locate(gold, np.ones(len(gold), dtype=bool)).log_radius.mean()
+    assert plain < known < healthy
+    assert healthy - known < 0.65 * (healthy - plain)
 
 
 def test_distances_to_gold_are_those_to_the_fifth_nearest_reference_row(frame: Frame, batch: Vectors) -> None:

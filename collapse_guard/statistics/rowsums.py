@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from collapse_guard.frame import Located
-from collapse_guard.profile import Profile
+from collapse_guard.sketches.moments import Moments
+from collapse_guard.sketches.neighbourhood import Neighbourhood
+from collapse_guard.sketches.occupancy import Occupancy
 from collapse_guard.statistics.diversity import log_spread, log_spread_influence, log_vendi, log_vendi_influence
 from collapse_guard.statistics.tail import CUTS, TAIL_SHARE, in_tail, tail_share
 from collapse_guard.vectors import Floats
 
 Family = Literal["tail", "modes", "effective_sample", "copies", "diversity", "spread", "lexical"]
+
+
+class RowSketches(Protocol):
+    """The sketches that the row sums read, which a profile has."""
+
+    @property
+    def moments(self) -> Moments:
+        """First and second moments."""
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """Rows per mode."""
+
+    @property
+    def neighbourhood(self) -> Neighbourhood:
+        """Distances to gold."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +43,18 @@ class RowSum:
     ----------
     name, family : how findings call it
     logarithmic : whether the value is a logarithm, so that differences are ratios
-    value : profile -> number
-    influence : profile, its ``n`` located rows -> ``(n,)`` influences, of mean 0
+    value : sketches -> number
+    influence : sketches, their ``n`` located rows -> ``(n,)`` influences, of mean 0
     """
 
     name: str
     family: Family
     logarithmic: bool
-    value: Callable[[Profile], float]
-    influence: Callable[[Profile, Located], Floats]
+    value: Callable[[RowSketches], float]
+    influence: Callable[[RowSketches, Located], Floats]
 
 
-def within_spread(profile: Profile) -> float:
+def within_spread(profile: RowSketches) -> float:
     """Return the mean log of the squared distance to the own cell's centre, over the cell's mean in gold.
 
     Free of the mix of topics: a batch with other shares of the same modes, each as wide, scores the same. Bad when it
@@ -45,7 +63,7 @@ def within_spread(profile: Profile) -> float:
     return profile.occupancy.log_radius_total / max(profile.occupancy.inside, 1)
 
 
-def _within_spread_influence(profile: Profile, located: Located) -> Floats:
+def _within_spread_influence(profile: RowSketches, located: Located) -> Floats:
     inside = located.mode < len(profile.occupancy.counts) - 1
     return np.where(inside, located.log_radius - within_spread(profile), 0) / max(inside.mean(), np.finfo(float).tiny)
 
@@ -60,7 +78,7 @@ def _vendi(order: float) -> RowSum:
     )
 
 
-def log_hill_number(profile: Profile) -> float:
+def log_hill_number(profile: RowSketches) -> float:
     r"""Return the logarithm of the effective number of gold's modes: their Shannon entropy, :math:`-\sum_j p_j \log p_j`.
 
     Its exponential is the Hill number of order 1 (Hill 1973, doi:10.2307/1934352). Ranges from 0 to the logarithm of the number
@@ -71,7 +89,7 @@ def log_hill_number(profile: Profile) -> float:
     return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
 
 
-def _hill_influence(profile: Profile, located: Located) -> Floats:
+def _hill_influence(profile: RowSketches, located: Located) -> Floats:
     counts = profile.occupancy.counts
     inside = located.mode < len(counts) - 1
     surprise = -np.log(np.maximum(counts, 1) / max(profile.occupancy.inside, 1))[np.where(inside, located.mode, 0)]
