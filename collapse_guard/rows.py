@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from collapse_guard.engines.columns import Kind, chunks
-from collapse_guard.engines.files import dataset_of, file_batches, files_of
+from collapse_guard.engines.files import file_batches, file_columns
 from collapse_guard.engines.frames import frame_batches, require_columns
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.vectors import Flags
@@ -118,12 +118,7 @@ def taken(values: Any, wanted: Flags) -> Any:  # noqa: ANN401 - texts or numbers
 
 def _names(source: Any) -> Sequence[str]:  # noqa: ANN401 - any source
     if isinstance(source, str | Path):
-        try:
-            return list(dataset_of(files_of(source), ()).schema.names)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-            msg = f"expected a readable file, but {source} is not: {first}. Check that it is whole and of the format its name says."
-            raise InvalidInputError(msg) from error
+        return file_columns(source)
     return list(map(str, source.columns)) if isinstance(source, pd.DataFrame) else list(source.schema.names)
 
 

@@ -289,7 +289,7 @@ def test_the_command_ends_with_two_on_errors(texts: Path, tmp_path: Path) -> Non
         (["--human-share", "0.3", "-o", tmp_path / "no" / "out.csv"], {}, "expected to write"),
         (["--human-share", "2", "-o", out], {}, "expected a human share between"),
         (["--human-share", "0.3", "-o", out], {"batch": empty}, "expected rows"),
-        (["--human-share", "0.3", "-o", out], {"batch": twice}, "multiple columns named text"),
+        (["--human-share", "0.3", "-o", out], {"batch": twice}, "got several called 'text'"),
         (["--human-share", "0.3", "-o", out], {"batch": tmp_path / "nowhere.csv"}, "there is none at"),
         (["--human-share", "0.3", "-o", out], {"gold": texts / "batch.csv"}, "none of which is"),
         (["--human-share", "0.3", "-o", out, "--column", "body"], {}, "expected column 'body'"),

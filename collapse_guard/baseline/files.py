@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.errors import CorruptBaselineError, InvalidInputError, StoreError
+from collapse_guard.errors import CorruptBaselineError, StoreError
+from collapse_guard.urls import local_path, opened
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -61,10 +62,8 @@ class Files(Protocol):
 
 def files_at(root: str | Path) -> Files:
     """Return the files at a path or a URL."""
-    if isinstance(root, str) and "://" in root:
-        protocol, _, path = root.partition("://")
-        return LocalFiles(Path(path)) if protocol in ("file", "local") else RemoteFiles(root)
-    return LocalFiles(Path(root))
+    path = local_path(root)
+    return RemoteFiles(str(root)) if path is None else LocalFiles(path)
 
 
 class LocalFiles:
@@ -140,24 +139,12 @@ class RemoteFiles:
 
     def __init__(self, url: str) -> None:
         self.root = url.rstrip("/")
-        self._home = self._opened()[1].rstrip("/")
+        self._home = opened(self.root, use_listings_cache=False)[1].rstrip("/")
 
     @property
     def _system(self) -> Any:  # noqa: ANN401 - fsspec has no types
         """The client, which fsspec keeps for each process: none is carried through a fork."""
-        return self._opened()[0]
-
-    def _opened(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs  # noqa: PLC0415 - a local store needs none of it
-
-        try:
-            return url_to_fs(self.root, use_listings_cache=False)
-        except ImportError as error:
-            msg = f"expected to open the store {self.root}, but {error}. For S3: pip install 'collapse-guard[s3]'."
-            raise StoreError(msg) from error
-        except ValueError as error:
-            msg = f"expected a folder or a URL that fsspec knows, such as s3://bucket/gold, got {self.root} ({error}). Choose another store."
-            raise InvalidInputError(msg) from error
+        return opened(self.root, use_listings_cache=False)[0]
 
     def names(self, folder: str) -> list[str]:  # noqa: D102 - as Files says, here and below
         try:

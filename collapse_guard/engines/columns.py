@@ -62,8 +62,8 @@ def chunks(
     """
     wanted = list(dict.fromkeys([*columns, *beside]))
     if isinstance(source, str | Path):
-        text = kind == "text" or (kind is None and len(columns) == 1)
-        batches = file_batches(source, wanted, as_text=text)
+        numeric = kind == "numeric" or (kind is None and len(columns) > 1)
+        batches = file_batches(source, wanted, as_text=kind != "vectors", numbers=columns if numeric else ())
     else:
         batches = frame_batches(source, wanted)
     for batch in batches:

@@ -1,94 +1,162 @@
-"""Rows from files: parquet, csv, jsonl and Arrow; a file, a folder or a glob; read in chunks."""
+"""Rows from files: parquet, csv, jsonl and Arrow; a file, a folder, a glob or a URL; read in chunks, never held whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from glob import glob, has_magic
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.dataset as ds
+from pyarrow import fs
 
-from collapse_guard.engines.frames import CHUNK, require_columns
-from collapse_guard.errors import InvalidInputError
+from collapse_guard.engines.formats import BYTES_AT_ONCE, Types, columns_in, read
+from collapse_guard.engines.frames import CHUNK
+from collapse_guard.engines.places import DataFile, data_files, told
+from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
-FORMATS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-    ".arrow": "ipc",
-    ".feather": "feather",
-}
+_MOST_COUNTED = 256
+"""Files whose footers are read for their number of rows: as many requests where they lie behind a URL."""
 
 
-def file_batches(path: str | Path, columns: Sequence[str], *, as_text: bool) -> Iterator[pa.RecordBatch]:
-    """Yield chunks of the ``columns`` of the file, folder or glob ``path``.
+def file_batches(
+    path: str | Path, columns: Sequence[str], *, as_text: bool, numbers: Sequence[str] = ()
+) -> Iterator[pa.RecordBatch]:
+    """Yield chunks of the ``columns`` of the file, folder, glob or URL ``path``, of ``CHUNK`` rows, or fewer where those are large.
+
+    A folder called ``day=2026-01-01`` gives the rows in it the column ``day``. Columns keep the type that the first file gives them,
+    unless numbers would lose digits.
 
     Parameters
     ----------
     as_text : whether a csv column is read as text even where it looks like numbers
+    numbers : columns of a csv that are numbers nevertheless
 
     Raises
     ------
     InvalidInputError
-        No such file, no rows, an unknown format, or content that does not parse.
+        No such file, no rows, an unknown format, content that does not parse, or a column of different types.
     ColumnNotFoundError
-        A column that the files do not have.
+        A column that a file does not have.
     """
+    types = dict.fromkeys(columns, pa.string()) if as_text else {}
+    types |= dict.fromkeys(numbers, pa.float64())
+    known = _Known()
+    rows = (known.fitted(batch, file) for file in data_files(path) for batch in _rows(file, columns, types))
+    return _rechunked(rows)
+
+
+def file_columns(path: str | Path) -> list[str]:
+    """Return the names of the columns of the first file there; raises as :func:`file_batches` does."""
+    file = data_files(path)[0]
+    with _reading(file):
+        return columns_in(file)
+
+
+def rows_in_files(path: str | Path) -> int | None:
+    """Return how many rows are there, or None where only reading them all would tell, or where they cannot be read."""
     try:
-        dataset = dataset_of(files_of(path), columns if as_text else ())
-        for fragment in dataset.get_fragments():
-            require_columns(columns, fragment.physical_schema.names)
-        # Read ahead, a file would be in memory whole.
-        yield from dataset.to_batches(columns=list(columns), batch_size=CHUNK, batch_readahead=1, fragment_readahead=1)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        msg = f"expected a readable file, but {path} is not: {_first_line(error)}. Check that it is whole and of the format its name says."
+        files = data_files(path)
+        kind, system = str(files[0].format), files[0].system
+        if kind not in ("parquet", "ipc") or len(files) > _MOST_COUNTED:
+            return None
+        return int(ds.dataset([file.path for file in files], format=kind, filesystem=_arrows(system)).count_rows())
+    except Exception:  # noqa: BLE001 - reading the rows says what is wrong
+        return None
+
+
+def _arrows(system: Any) -> Any:  # noqa: ANN401 - fsspec and pyarrow have no types
+    return None if system is None else fs.PyFileSystem(fs.FSSpecHandler(system))
+
+
+def _rows(file: DataFile, columns: Sequence[str], types: Types) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of one file, with the columns that its folders give."""
+    given = 0
+    with _reading(file, lambda: given):
+        for batch in read(file, columns, types):
+            batch.validate(full=True)  # half a character, say, would end in a traceback elsewhere
+            arrays = [_column(batch, name, file) for name in columns]
+            yield pa.record_batch(arrays, names=list(columns))
+            given += len(batch)
+
+
+def _column(batch: pa.RecordBatch, name: str, file: DataFile) -> pa.Array:
+    return batch.column(name) if name in batch.schema.names else pa.repeat(pa.scalar(file.partition[name], pa.string()), len(batch))
+
+
+@contextmanager
+def _reading(file: DataFile, given: Callable[[], int] = int) -> Iterator[None]:
+    """Turn whatever Arrow, a client or the system raises into an error of ours that names the file."""
+    try:
+        yield
+    except CollapseGuardError:
+        raise
+    except Exception as error:
+        after = f" after row {given():,}" if given() else ""
+        where = "" if file.system is None else ", and the network and your permissions"
+        msg = (
+            f"expected a readable file, but {file.name} is not{after}: {told(error)}. "
+            f"Check that it is whole and of the format its name says{where}."
+        )
         raise InvalidInputError(msg) from error
 
 
-def files_of(path: str | Path) -> list[Path]:
-    """Return the files with data at a path, in a folder or by a glob."""
-    text = str(path)
-    if has_magic(text) and not Path(text).exists():
-        found = sorted(Path(name) for name in glob(text, recursive=True))  # noqa: PTH207 - Path.glob knows no absolute patterns
-    elif Path(text).is_dir():
-        found = sorted(file for file in Path(text).rglob("*") if file.suffix.lower() in FORMATS)
-    else:
-        found = [Path(text)]
-    files = [file for file in found if file.is_file()]
-    if not files:
-        msg = f"expected a file, folder or glob with data, but there is none at {Path(text).absolute()}. Check the path."
-        raise InvalidInputError(msg)
-    full = [file for file in files if file.stat().st_size]
-    if not full:
-        msg = f"expected rows, but {Path(text).absolute()} is empty. Check the step that wrote it."
-        raise InvalidInputError(msg)
-    return full
+class _Known:
+    """The types of the columns, and the files that they were first met in."""
+
+    def __init__(self) -> None:
+        self._met: dict[str, tuple[pa.DataType, str]] = {}
+
+    def fitted(self, batch: pa.RecordBatch, file: DataFile) -> pa.RecordBatch:
+        """Return ``batch`` with the types that are known, and know those that are new."""
+        return pa.record_batch([self._array(batch.column(name), name, file) for name in batch.schema.names], batch.schema.names)
+
+    def _array(self, array: pa.Array, name: str, file: DataFile) -> pa.Array:
+        if pa.types.is_null(array.type) and name not in self._met:
+            return array
+        kind, first = self._met.setdefault(name, (array.type, file.name))
+        if array.type == kind:
+            return array
+        if not pa.types.is_null(array.type) and _family(array.type) != _family(kind):
+            msg = (
+                f"expected one type in column {name!r}, got {kind} in {first} and {array.type} in {file.name}. "
+                "Write it as one type, or read those files apart."
+            )
+            raise InvalidInputError(msg)
+        try:
+            return array.cast(kind)
+        except pa.ArrowException:  # 1 in one file, 1.5 in the next
+            return array
 
 
-def dataset_of(files: list[Path], text_columns: Sequence[str]) -> ds.Dataset:
-    """Return files of one format as one data set; of a csv, ``text_columns`` are texts whatever they look like."""
-    suffixes = {file.suffix.lower() for file in files}
-    unknown = suffixes - FORMATS.keys()
-    if unknown or len({FORMATS[suffix] for suffix in suffixes}) > 1:
-        msg = f"expected files of one format, {', '.join(sorted(FORMATS))}, got {', '.join(sorted(suffixes)) or 'no suffix'}. Name files of one format."
-        raise InvalidInputError(msg)
-    kind = FORMATS[suffixes.pop()]
-    if kind == "parquet":
-        options = ds.ParquetFragmentScanOptions(pre_buffer=False)
-        return ds.dataset([str(file) for file in files], format=ds.ParquetFileFormat(default_fragment_scan_options=options))
-    if kind != "csv":
-        return ds.dataset([str(file) for file in files], format=kind)
-    parsing = ds.CsvFileFormat(
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(text_columns, pa.string())),
-    )
-    return ds.dataset([str(file) for file in files], format=parsing)
+def _family(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        return _family(kind.value_type)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "numbers"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "texts"
+    if pa.types.is_temporal(kind):
+        return "times"
+    return f"lists of {_family(kind.value_type)}" if hasattr(kind, "value_type") else str(kind)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+def _rechunked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in chunks of ``CHUNK``, or as many as ``BYTES_AT_ONCE`` hold; copied only where a chunk spans batches."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        start = 0
+        while start < len(batch):
+            if held and (rows == CHUNK or size > BYTES_AT_ONCE or held[0].schema != batch.schema):
+                yield _joined(held)
+                held, rows, size = [], 0, 0
+            held.append(batch.slice(start, CHUNK - rows))
+            start, rows, size = start + len(held[-1]), rows + len(held[-1]), size + held[-1].nbytes
+    if held:
+        yield _joined(held)
+
+
+def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pieces[0] if len(pieces) == 1 else pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]

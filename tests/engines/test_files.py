@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import feather
 
 from collapse_guard.engines.columns import chunks
-from collapse_guard.errors import CollapseGuardError, ColumnNotFoundError
+from collapse_guard.engines.files import file_batches, file_columns
+from collapse_guard.engines.frames import CHUNK
+from collapse_guard.engines.total import rows_of
+from collapse_guard.errors import CollapseGuardError, ColumnNotFoundError, InvalidInputError
 
 TEXTS = ["plain", 'with "quotes", commas', "two\nlines", "naïve — ünï 猫", "123"]
 
@@ -67,6 +86,16 @@ def test_blank_texts_are_nulls(tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": '),
         ("a.parquet", b"PAR1"),
         ("a.arrow", b"ARROW1"),
+        ("a.parquet", b""),
+        ("a.csv.gz", gzip.compress(b"text\n" + os.urandom(1000).hex().encode())[:-20]),
+        ("a.csv.zst", b"text\na\n"),
+        ("a.jsonl", b'{"text": "a\xff"}\n'),
+        ("a.jsonl", b"null\nnull\n"),
+        ("a.json", b'[{"text": "a"}]'),
+        ("a.csv", "text\nnaïve\n".encode("utf-16")),
+        ("a.csv", b"text,text\na,b\n"),
+        ("a.parquet.gz", b"PAR1"),
+        ("a.csv.xz", b"text"),
     ],
 )
 def test_broken_files(tmp_path: Path, name: str, content: bytes) -> None:
@@ -102,3 +131,280 @@ def test_what_is_no_data() -> None:
     """A list is no data frame."""
     with pytest.raises(CollapseGuardError, match="got list"):
         list(chunks([1, 2], ["text"]))
+
+
+@pytest.mark.parametrize("codec", ["gzip", "bz2", "zstd"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_compressed_files(folder: Path, name: str, codec: str) -> None:
+    """A csv or jsonl that is compressed as a whole is read as it is; capitals do not matter."""
+    packed = folder / f"{name.upper()}.{ {'gzip': 'gz', 'bz2': 'bz2', 'zstd': 'zst'}[codec] }"
+    with pa.CompressedOutputStream(packed, codec) as file:
+        file.write((folder / name).read_bytes())
+    assert texts(packed) == TEXTS
+
+
+def test_an_arrow_stream(folder: Path) -> None:
+    """Hugging Face data sets are stored so."""
+    table = feather.read_table(folder / "rows.arrow")
+    with pa.ipc.new_stream(folder / "stream.arrow", table.schema) as writer:
+        writer.write_table(table)
+    assert texts(folder / "stream.arrow") == TEXTS
+
+
+@pytest.mark.parametrize("compression", [None, "lz4"])
+@pytest.mark.parametrize("new", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_an_arrow_file_of_one_large_batch(
+    tmp_path: Path, new: Callable[..., pa.ipc.RecordBatchFileWriter], compression: str | None
+) -> None:
+    """Mapped into memory or not, the rows are the same."""
+    table = pa.table({"text": [f"{number:0400}" for number in range(100_000)], "n": range(100_000)})
+    with new(tmp_path / "rows.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table)
+    assert pa.Table.from_batches(file_batches(tmp_path / "rows.arrow", ["n", "text"], as_text=True)) == table.select(["n", "text"])
+
+
+def test_a_polars_file(tmp_path: Path) -> None:
+    """Polars leaves out of its files what Arrow's streams begin with."""
+    pl.DataFrame({"text": TEXTS}).write_ipc(tmp_path / "rows.arrow")
+    assert texts(tmp_path / "rows.arrow") == TEXTS
+
+
+def test_what_spark_leaves_in_a_folder(tmp_path: Path) -> None:
+    """Marks, checksums, logs and drafts are no rows; empty parts have none; a folder's name is a column, which may be empty."""
+    for path, data in {
+        "day=2026-01-01/part-0.csv": "text\na\n",
+        "day=a%2Fb/part-0.csv": "text\nb\n",
+        "day=__HIVE_DEFAULT_PARTITION__/part-0.csv": "text\nc\n",
+        "day=2026-01-01/part-1.csv": "",
+        "day=2026-01-01/.part-0.csv.crc": "crc",
+        "_SUCCESS": "",
+        ".tmp/part-0.csv": "text\nno\n",
+    }.items():
+        (tmp_path / "rows" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "rows" / path).write_text(data)
+    for place in ("rows", "rows/*/*", "rows/**/*.csv"):
+        (chunk,) = chunks(tmp_path / place, ["text"], beside=["day"], labelled=False)
+        assert (chunk.values, chunk.beside["day"]) == (["a", "c", "b"], ("2026-01-01", "", "a/b"))
+    with pytest.raises(CollapseGuardError, match="a label in column 'day'"):
+        list(chunks(tmp_path / "rows", ["text"], beside=["day"]))
+    assert texts(tmp_path / "rows/.tmp/*.csv") == texts(tmp_path / "rows/.*/*.csv") == ["no"]
+    assert file_columns(tmp_path / "rows") == ["text", "day"]
+
+
+def test_a_delta_table_is_no_folder_of_files(tmp_path: Path) -> None:
+    """Which of the files count, only its log says."""
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log" / "0.json").write_text("{}")
+    (tmp_path / "part-0.csv").write_text("text\na\n")
+    with pytest.warns(UserWarning, match="is a Delta table"):
+        assert texts(tmp_path) == ["a"]
+
+
+def test_a_column_of_the_files_is_not_taken_from_their_folders(tmp_path: Path) -> None:
+    """What a file says of itself counts."""
+    (tmp_path / "text=x").mkdir()
+    (tmp_path / "text=x" / "rows.csv").write_text("text\na\n")
+    assert texts(tmp_path / "text=x" / "rows.csv") == ["a"]
+
+
+def test_links_are_files(tmp_path: Path) -> None:
+    """Caches of model hubs hold nothing else."""
+    (tmp_path / "blob").write_bytes(b"text\na\n")
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "rows.csv").symlink_to("../blob")
+    (tmp_path / "snapshot" / "gone.csv").symlink_to("../nothing")
+    assert texts(tmp_path / "snapshot") == texts(tmp_path / "snapshot" / "*.csv") == ["a"]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.csv.gz"])
+def test_a_cell_of_many_megabytes(tmp_path: Path, name: str) -> None:
+    """Rows before and after it are there once."""
+    long = ["a"] * 300_000 + ["x" * (12 << 20)] + ["b"]
+    lines = ["text,n", *(f"{text},1" for text in long)] if "csv" in name else [json.dumps({"text": text}) for text in long]
+    data = "\n".join(lines).encode()
+    (tmp_path / name).write_bytes(gzip.compress(data, 1) if name.endswith("gz") else data)
+    read = texts(tmp_path / name)
+    assert len(read) == len(long)
+    assert read == long
+
+
+def test_a_quote_that_is_never_closed(tmp_path: Path) -> None:
+    """What follows it is no cell."""
+    (tmp_path / "rows.csv").write_bytes(b"text\n" + b"a\n" * 100_000 + b'"' + b"b\n" * (80 << 20))
+    with pytest.raises(InvalidInputError, match=r"rows of at most 64 megabytes.* after row 100,000.*quote"):
+        texts(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.parquet"])
+def test_damage_in_the_middle(tmp_path: Path, name: str) -> None:
+    """Rows that were read before it are no batch."""
+    path = tmp_path / name
+    match path.suffix:
+        case ".jsonl":
+            path.write_bytes(b'{"text": "a"}\n' * 200_000 + b'{"text": oops}\n' + b'{"text": "a"}\n' * 200_000)
+        case ".csv":
+            path.write_bytes(b"text,n\n" + b"a,1\n" * 400_000 + b"a\n" + b"a,1\n" * 400_000)
+        case ".parquet":
+            rows = pa.table({"text": [f"row {number}" for number in range(300_000)]})
+            pq.write_table(rows, path, write_page_checksum=True, compression="none", use_dictionary=False, data_page_size=10_000)
+            data = bytearray(path.read_bytes())
+            data[len(data) // 2] ^= 1
+            path.write_bytes(data)
+    batches = chunks(path, ["text"])
+    assert len(next(batches).values) == CHUNK
+    with pytest.raises(InvalidInputError, match=rf"{name} is not after row \d\d+,"):
+        list(batches)
+
+
+def test_a_file_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
+    """Its rows up to there are no batch."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"text\n" + b"some words that take a little space\n" * 1_500_000)
+    batches = chunks(path, ["text"])
+    next(batches)
+    os.truncate(path, path.stat().st_size // 36 * 36 - 36 + 5)
+    with pytest.raises(InvalidInputError, match="it was cut"):
+        list(batches)
+
+
+def test_a_file_that_vanished(tmp_path: Path) -> None:
+    """A folder's files are those that were there when it was listed."""
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"text\n" + b"a\n" * 2 * CHUNK)
+    batches = chunks(tmp_path, ["text"])
+    next(batches)
+    (tmp_path / "b.csv").unlink()
+    with pytest.raises(InvalidInputError, match=r"b\.csv"):
+        list(batches)
+
+
+def test_a_column_that_one_file_lacks(tmp_path: Path) -> None:
+    """The file is named."""
+    (tmp_path / "a.csv").write_text("text\na\n")
+    (tmp_path / "b.csv").write_text("txt\na\n")
+    with pytest.raises(ColumnNotFoundError, match=r"expected column 'text'.*b\.csv"):
+        texts(tmp_path)
+
+
+def test_types_that_differ_between_files(tmp_path: Path) -> None:
+    """Texts in any form are texts, and nulls anything; numbers and texts are no one column."""
+    for number, column in enumerate(
+        [pa.nulls(1), pa.array(["a"]), pa.array(["b"], pa.large_string()), pa.array(["c"]).dictionary_encode()]
+    ):
+        pq.write_table(pa.table({"text": column}), tmp_path / f"{number}.parquet")
+    assert texts(tmp_path) == ["a", "b", "c"]
+    pq.write_table(pa.table({"text": [1]}), tmp_path / "4.parquet")
+    with pytest.raises(InvalidInputError, match=r"one type in column 'text', got string in .*1\.parquet and int64 in .*4\.parquet"):
+        texts(tmp_path)
+
+
+def test_numbers_of_a_csv_that_begin_whole(tmp_path: Path) -> None:
+    """The first megabyte of a file, or the first file, does not decide that there are no fractions, or no numbers at all."""
+    (tmp_path / "a.csv").write_text("x,y\n" + "1,\n" * 600_000 + "0.5,2\n")
+    (tmp_path / "b.csv").write_text("x,y\n1,0.5\n")
+    values = np.concatenate([chunk.values for chunk in chunks(tmp_path, ["x", "y"], kind="numeric")])
+    assert values.tolist() == [[0.5, 2], [1, 0.5]]
+
+
+def test_jsonl_columns_that_change(tmp_path: Path) -> None:
+    """A block that looks like dates, or has no value, or has whole numbers alone, decides nothing about the others."""
+    rows = (
+        [{"text": "2026-01-01", "v": [1, 2]}] * 30_000
+        + [{"text": None, "v": None}] * 30_000
+        + [{"text": "x", "v": [0.5, 2]}] * 30_000
+    )
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert texts(tmp_path / "rows.jsonl") == ["2026-01-01"] * 30_000 + ["x"] * 30_000
+    vectors = [list(vector) for chunk in chunks(tmp_path / "rows.jsonl", ["v"], kind="vectors") for vector in chunk.values]
+    assert vectors == [row["v"] for row in rows if row["v"]]
+
+
+@settings(deadline=None, max_examples=25)
+@given(sizes=st.lists(st.sampled_from([0, 1, 7, 4000, CHUNK, 10_000]), max_size=5), width=st.sampled_from([1, 6000]))
+def test_chunks_are_full(tmp_path_factory: pytest.TempPathFactory, sizes: list[int], width: int) -> None:
+    """However rows are cut in a file, they come in order, and in chunks of one size, or of few rows where those are large."""
+    path = tmp_path_factory.mktemp("chunks") / "rows.arrow"
+    numbers = pa.array(range(sum(sizes)))
+    schema = pa.schema({"n": pa.int64(), "text": pa.string()})
+    with pa.ipc.new_file(path, schema) as writer:
+        for size, end in zip(sizes, np.cumsum(sizes), strict=True):
+            rows = [numbers.slice(end - size, size), pa.repeat("x" * width, size)]
+            writer.write_batch(pa.record_batch(rows, schema=schema))
+    read = list(file_batches(path, ["n", "text"], as_text=True))
+    assert [number for batch in read for number in batch.column("n").to_pylist()] == list(range(sum(sizes)))
+    assert all(len(batch) == CHUNK if width == 1 else batch.nbytes < 100 << 20 for batch in read[:-1])
+
+
+def test_rows_are_counted_where_that_is_cheap(folder: Path) -> None:
+    """Frames, Arrow tables and footers of files know; a csv or a stream does not, and a broken file tells when it is read."""
+    frame = pd.read_parquet(folder / "rows.parquet")
+    table = pa.Table.from_pandas(frame)
+    for source in (
+        folder / "rows.parquet",
+        str(folder / "rows.feather"),
+        frame,
+        table,
+        pl.from_pandas(frame),
+        ds.dataset(folder / "rows.arrow", format="ipc"),
+    ):
+        assert rows_of(source) == len(TEXTS), source
+    (folder / "broken.parquet").write_bytes(b"PAR1")
+    for source in (
+        folder / "rows.csv",
+        folder / "broken.parquet",
+        folder / "none",
+        table.to_reader(),
+        pl.from_pandas(frame).lazy(),
+        ds.dataset(folder / "rows.csv", format="csv"),
+    ):
+        assert rows_of(source) is None, source
+
+
+MEASURE = """
+import resource, sys, time
+from collapse_guard.engines.files import file_batches
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+list(file_batches(sys.argv[1], ["text"], as_text=True))
+before, rows = peak(), 0
+for batch in file_batches(sys.argv[2], ["text"], as_text=True):
+    rows += len(batch)
+    time.sleep(0.003)  # an embedder is slower than any reader
+print(rows, peak() - before)
+"""
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv", "rows.csv.zst", "rows.jsonl", "rows.feather"])
+def test_memory_is_bounded_by_the_chunk(tmp_path: Path, name: str) -> None:
+    """A file of 160 MB, as one row group where it has any, takes less than half of that to be read."""
+    letters = np.random.default_rng(0).integers(ord("a"), ord("z"), (800_000, 200), dtype=np.uint8)
+    for place, rows in ((tmp_path / name, letters), (tmp_path / f"small.{name}", letters[:10])):
+        _write_letters(place, rows)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, tmp_path / f"small.{name}", tmp_path / name], capture_output=True, text=True, check=True
+    )
+    read, growth = done.stdout.split()
+    assert int(read) == len(letters)
+    assert float(growth) < 80, f"{growth} MB"
+
+
+def _write_letters(place: Path, letters: npt.NDArray[np.uint8]) -> None:
+    """Write texts of one length as the column ``text``."""
+    rows, width = letters.shape
+    offsets = pa.py_buffer(np.arange(0, (rows + 1) * width, width, dtype=np.int32))
+    table = pa.table({"text": pa.StringArray.from_buffers(rows, offsets, pa.py_buffer(letters))})
+    match place.suffix:
+        case ".parquet":
+            pq.write_table(table, place, row_group_size=rows, use_dictionary=False)
+        case ".csv":
+            pacsv.write_csv(table, place)
+        case ".zst":
+            with pa.CompressedOutputStream(place, "zstd") as file:
+                pacsv.write_csv(table, file)
+        case ".jsonl":
+            begin, end = (np.tile(np.frombuffer(part, dtype=np.uint8), (rows, 1)) for part in (b'{"text":"', b'"}\n'))
+            place.write_bytes(np.hstack([begin, letters, end]).tobytes())
+        case ".feather":
+            feather.write_feather(table, place, chunksize=65_536)

@@ -1,0 +1,242 @@
+"""Readers of one file each, by format: a few megabytes in memory, however large the file is.
+
+Arrow's data sets read all of these too, but ahead of whoever is slower, until the whole file is in memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from struct import unpack_from
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.json as pajson
+import pyarrow.parquet as pq
+
+from collapse_guard.engines.frames import CHUNK, require_columns
+from collapse_guard.engines.places import DataFile
+from collapse_guard.errors import ColumnNotFoundError, InvalidInputError
+
+BYTES_AT_ONCE = 32 << 20
+"""About the most that rows which are read together take."""
+
+Types = Mapping[str, pa.DataType]
+
+_BLOCK = 1 << 20
+_CSV_BLOCKS = [_BLOCK * 4**step for step in range(4)]
+"""A row of a csv must fit into a block; Arrow reads 32 blocks ahead, so they are no larger than they must be."""
+
+_IPC_FILE = b"ARROW1"
+_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
+
+
+def columns_in(file: DataFile) -> list[str]:
+    """Return the names of a file's columns, and of those that its folders give."""
+    own = _FORMATS[str(file.format)].names(file)
+    return [*own, *(name for name in file.partition if name not in own)]
+
+
+def read(file: DataFile, columns: Sequence[str], types: Types) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file in blocks of any size, with those of the columns that the file itself has.
+
+    Parameters
+    ----------
+    types : what columns of a csv are read as
+
+    Raises
+    ------
+    ColumnNotFoundError
+        A column that neither the file nor its folders have.
+    """
+    there = _FORMATS[str(file.format)]
+    names = there.names(file)
+    try:
+        require_columns(columns, [*names, *file.partition])
+    except ColumnNotFoundError as error:
+        msg = f"{error} ({file.name})"
+        raise ColumnNotFoundError(msg) from error
+    twice = [name for name in columns if names.count(name) > 1]
+    if twice:
+        msg = f"expected one column {twice[0]!r} in {file.name}, got several of that name. Rename them."
+        raise InvalidInputError(msg)
+    yield from there.batches(file, [name for name in columns if name in names] or names[:1], types)
+
+
+def _parquet_names(file: DataFile) -> list[str]:
+    with file.opened() as source:
+        return list(pq.ParquetFile(source).schema_arrow.names)
+
+
+def _parquet(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.RecordBatch]:
+    with file.opened() as source:
+        # Page by page: pre-buffered, a row group is in memory whole.
+        rows = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BLOCK, page_checksum_verification=True)
+        yield from rows.iter_batches(_rows_at_once(rows.metadata), columns=columns, use_threads=False)
+
+
+def _rows_at_once(metadata: Any) -> int:  # noqa: ANN401 - pyarrow has no types
+    if not metadata.num_row_groups:
+        return CHUNK
+    group = metadata.row_group(0)
+    return max(min(CHUNK, BYTES_AT_ONCE * group.num_rows // max(group.total_byte_size, 1)), 1)
+
+
+def _ipc_names(file: DataFile) -> list[str]:
+    with file.opened() as source:
+        return list(_ipc_reader(source).schema.names)
+
+
+def _ipc(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.RecordBatch]:
+    mapped = file.system is None and _is_better_mapped(file.path)
+    with pa.memory_map(file.path) if mapped else file.opened() as source:
+        names = _ipc_reader(source).schema.names
+        options = {} if mapped else {"included_fields": [names.index(column) for column in columns]}
+        for batch in _ipc_batches(_ipc_reader(source, **options)):
+            yield batch.select(columns)
+
+
+def _is_better_mapped(path: str) -> bool:
+    """Return whether batches are large (often the file is one, and would be read at once) and lie there as they are, not compressed."""
+    with pa.memory_map(path) as source:
+        source.seek(8 if source.read(6) == _IPC_FILE else 0)
+        with suppress(pa.ArrowException, OSError):  # polars writes files that can be read from their end alone
+            for message in pa.ipc.MessageReader.open_stream(source):
+                if message.type == "record batch":
+                    return message.body.size > BYTES_AT_ONCE and not _is_compressed(message.metadata)
+    return False
+
+
+def _is_compressed(message: Any) -> bool:  # noqa: ANN401 - as above
+    """Return whether a record batch has the field ``compression`` of Arrow's ``Message.fbs``: pyarrow shows it after decompressing."""
+    batch = _target(message, _field(message, _target(message, 0), 2))
+    return _field(message, batch, 3) > 0
+
+
+def _field(data: Any, table: int, number: int) -> int:  # noqa: ANN401 - as above
+    """Return where a flatbuffer's table has its field of that number, or 0."""
+    fields = table - unpack_from("<i", data, table)[0]
+    known = 4 + 2 * number < unpack_from("<H", data, fields)[0]
+    offset = unpack_from("<H", data, fields + 4 + 2 * number)[0] if known else 0
+    return table + offset if offset else 0
+
+
+def _target(data: Any, at: int) -> int:  # noqa: ANN401 - as above
+    return int(at + unpack_from("<I", data, at)[0])
+
+
+def _ipc_batches(reader: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - as above
+    return iter(reader) if isinstance(reader, pa.RecordBatchReader) else map(reader.get_batch, range(reader.num_record_batches))
+
+
+def _ipc_reader(source: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
+    """Open Arrow's file format, or its stream, in which Hugging Face keeps data sets."""
+    source.seek(0)
+    whole = source.read(6) == _IPC_FILE
+    source.seek(0)
+    return (pa.ipc.open_file if whole else pa.ipc.open_stream)(source, options=pa.ipc.IpcReadOptions(use_threads=False, **options))
+
+
+def _csv_names(file: DataFile) -> list[str]:
+    with file.streamed() as source:
+        lines = csv.reader(io.TextIOWrapper(source, encoding="utf-8-sig", newline=""))
+        return next((line for line in lines if line), [])
+
+
+def _csv(file: DataFile, columns: Sequence[str], types: Types) -> Iterator[pa.RecordBatch]:
+    given = 0
+    for size in _CSV_BLOCKS:
+        try:
+            for batch in _csv_blocks(file, columns, types, size, skipped=given):
+                yield batch
+                given += len(batch)
+        except pa.ArrowInvalid as error:
+            if "straddling" not in str(error):
+                raise
+        else:
+            return
+    msg = (
+        f"expected rows of at most {_CSV_BLOCKS[-1] >> 20} megabytes, but {file.name} has a longer one after row {given:,}. "
+        "Close the quote that may be open there, or write parquet."
+    )
+    raise InvalidInputError(msg)
+
+
+def _csv_blocks(file: DataFile, columns: Sequence[str], types: Types, size: int, skipped: int) -> Iterator[pa.RecordBatch]:
+    with file.streamed(to_the_end=True) as source:
+        for batch in pacsv.open_csv(
+            source,
+            read_options=pacsv.ReadOptions(block_size=size, use_threads=False),
+            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(include_columns=columns, column_types=types),
+        ):
+            yield batch.slice(min(skipped, len(batch)))
+            skipped = max(skipped - len(batch), 0)
+
+
+def _json_names(file: DataFile) -> list[str]:
+    with file.streamed() as source:
+        return [name for block in _first(_lines(source)) for name in _parsed(block, file).column_names]
+
+
+def _json(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.RecordBatch]:
+    texts: dict[str, pa.DataType] = {}
+    with file.streamed(to_the_end=True) as source:
+        for block in _lines(source):
+            table = _parsed(block, file, texts)
+            dates = {each.name: pa.string() for each in table.schema if each.name in columns and pa.types.is_timestamp(each.type)}
+            if dates:  # texts that all look like dates: Arrow would write them otherwise than they are
+                texts |= dates
+                table = _parsed(block, file, texts)
+            arrays = [table[name] if name in table.column_names else pa.nulls(len(table)) for name in columns]
+            yield from pa.table(arrays, names=columns).to_batches()
+
+
+def _lines(source: Any) -> Iterator[bytes]:  # noqa: ANN401 - as above
+    """Yield blocks of whole lines, none of them blank."""
+    pieces: list[bytes] = []
+    while piece := source.read(_BLOCK):
+        head, end, tail = piece.rpartition(b"\n")
+        pieces.append(head if end else piece)
+        if end:
+            block, pieces = b"".join(pieces), [tail]
+            if block.strip():
+                yield block
+    last = b"".join(pieces)
+    if last.strip():
+        yield last
+
+
+def _first(blocks: Iterator[bytes]) -> list[bytes]:
+    return [block for block in [next(blocks, b"")] if block]
+
+
+def _parsed(block: bytes, file: DataFile, texts: Types | None = None) -> pa.Table:
+    if not _OBJECT.match(block):  # Arrow would end the process at a block of nulls
+        msg = (
+            f"expected a JSON object in every line, but {file.name} has a line that begins with {block.strip()[:1]!r}. "
+            "Write JSON lines: in pandas, to_json(orient='records', lines=True)."
+        )
+        raise InvalidInputError(msg)
+    return pajson.read_json(
+        pa.BufferReader(block),
+        read_options=pajson.ReadOptions(use_threads=False, block_size=len(block) + 1),
+        parse_options=pajson.ParseOptions(explicit_schema=pa.schema(list((texts or {}).items()))),
+    )
+
+
+class _Format(NamedTuple):
+    names: Callable[[DataFile], list[str]]
+    batches: Callable[[DataFile, Sequence[str], Types], Iterator[pa.RecordBatch]]
+
+
+_FORMATS = {
+    "parquet": _Format(_parquet_names, _parquet),
+    "csv": _Format(_csv_names, _csv),
+    "json": _Format(_json_names, _json),
+    "ipc": _Format(_ipc_names, _ipc),
+}

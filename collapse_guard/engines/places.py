@@ -1,0 +1,253 @@
+"""Which files a path, folder, glob or URL means, and how their bytes are read."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from glob import glob
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+
+from collapse_guard.errors import CollapseGuardError, InvalidInputError
+from collapse_guard.urls import local_path, opened, shown
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".arrow": "ipc",
+    ".feather": "ipc",
+}
+STREAMS = ("csv", "json")
+"""Formats that are read from their beginning to their end: such a file may be empty, or compressed as a whole."""
+_CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+
+_READ_AHEAD = 4 << 20
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file with rows, of this machine or behind a URL.
+
+    Attributes
+    ----------
+    path : as its system knows it
+    size : bytes, if that is known
+    system : fsspec's client; None for a file of this machine
+    """
+
+    path: str
+    size: int | None
+    system: Any = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.path if self.system is None else shown(self.system.unstrip_protocol(self.path))
+
+    @cached_property
+    def suffix(self) -> str:
+        """The end of its name that says what it is: ``.csv``, ``.csv.gz``."""
+        suffixes = PurePosixPath(_without_query(self.path, self.system)).suffixes
+        packed = bool(suffixes) and suffixes[-1].lower() in _CODECS
+        return "".join(suffixes[-2:] if packed else suffixes[-1:]).lower()
+
+    @property
+    def format(self) -> str | None:
+        """One of the values of ``FORMATS``, or None: something else, or a format that is not compressed as a whole."""
+        kind = FORMATS.get(self.suffix.rpartition(".")[0] if self.codec else self.suffix)
+        return kind if kind in STREAMS or not self.codec else None
+
+    @property
+    def codec(self) -> str | None:
+        """How it is compressed as a whole, if it is."""
+        return _CODECS.get(self.suffix[self.suffix.rfind(".") :])
+
+    @cached_property
+    def partition(self) -> dict[str, str | None]:
+        """Columns that the folders it lies in say of all its rows: ``day=2026-01-01/part.parquet`` has a ``day``."""
+        pairs = [part.partition("=") for part in _without_query(self.path, self.system).split("/")[:-1]]
+        return {unquote(name): None if value == _NO_VALUE else unquote(value) for name, is_, value in pairs if is_ and name}
+
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        """Give its bytes, to be read from anywhere, as a file of Arrow's."""
+        if self.system is None:
+            with pa.OSFile(self.path) as file:
+                yield file
+        elif _is_web(self.system) and not _gives_parts(self.system, self.path):
+            with tempfile.NamedTemporaryFile() as copy:
+                self.system.get_file(self.path, copy.name)
+                with pa.OSFile(copy.name) as file:
+                    yield file
+        else:
+            # A stream is read ahead; of other formats Arrow asks for large parts itself.
+            ahead = "readahead" if self.format in STREAMS else "none"
+            with self.system.open(self.path, "rb", block_size=_READ_AHEAD, cache_type=ahead) as file:
+                # fsspec's memory has one position for all who read a file.
+                yield pa.BufferReader(file.getvalue()) if isinstance(file, io.BytesIO) else pa.PythonFile(file, mode="r")
+
+    @contextmanager
+    def streamed(self, *, to_the_end: bool = False) -> Iterator[Any]:
+        """Give its bytes from the beginning, decompressed.
+
+        Raises
+        ------
+        InvalidInputError
+            Its bytes ended ``to_the_end``, but before the size it had.
+        """
+        with self.opened() as file:
+            yield pa.CompressedInputStream(file, self.codec) if self.codec else file
+            if to_the_end and self.size is not None and file.tell() < self.size:
+                msg = f"expected {self.size:,} bytes in {self.name}, got {file.tell():,}: it was cut while it was read. Read it again when it is written."
+                raise InvalidInputError(msg)
+
+
+def data_files(place: str | Path) -> list[DataFile]:
+    """Return the files of one format at a path or URL, in the folder there, or by the glob, in order of their names.
+
+    Of a folder, those with rows by their names; whatever begins with ``.`` or ``_`` is none of it, as Spark and Arrow have it.
+
+    Raises
+    ------
+    InvalidInputError
+        There is none, all are empty, they are of several formats or of none that is known, or the place cannot be looked into.
+    """
+    local = local_path(place)
+    address = shown(str(place)) if local is None else str(local.absolute())
+    try:
+        found = _behind(str(place)) if local is None else _local(str(local))
+    except FileNotFoundError as error:
+        raise _none_there(address, error.__cause__) from error
+    except CollapseGuardError:
+        raise
+    except Exception as error:  # clients of object stores have errors of their own
+        msg = f"expected to look into {address}, but {told(error)}. Check the address, the network and your permissions."
+        raise InvalidInputError(msg) from error
+    if not found:
+        raise _none_there(address)
+    _require_one_format(found, address)
+    if not any(file.size != 0 for file in found):
+        msg = f"expected rows, but {address} is empty. Check the step that wrote it."
+        raise InvalidInputError(msg)
+    return sorted((file for file in found if file.size != 0 or file.format not in STREAMS), key=lambda file: file.path)
+
+
+def told(error: BaseException) -> str:
+    """Return the first line of what an error says, without secrets."""
+    return shown(next(iter(str(error).splitlines()), "") or type(error).__name__).rstrip(". ")
+
+
+def _local(path: str) -> list[DataFile]:
+    magic = _magic(path)
+    if magic and not Path(path).exists():
+        # Path.glob knows no absolute patterns.
+        names = [name for name in glob(path, recursive=True) if _meant(name, magic, path)]  # noqa: PTH207
+        return [_local_file(name) for name in names if Path(name).is_file()]
+    if not Path(path).is_dir():
+        return [_local_file(path)]
+    names = [f"{folder}/{name}" for folder, _, inside in os.walk(path, onerror=_raise) for name in inside]
+    _warn_of_a_log(names)
+    found = [_local_file(name) for name in names if _meant(name, path) and Path(name).is_file()]
+    return [file for file in found if file.format]
+
+
+def _local_file(name: str) -> DataFile:
+    return DataFile(name, Path(name).stat().st_size)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _behind(url: str) -> list[DataFile]:
+    system, path = opened(url)
+    system.invalidate_cache()  # fsspec lists a folder once in a process
+    magic = _magic(path, web=_is_web(system))
+    if magic and not system.exists(path):
+        there = system.glob(path, detail=True)
+    else:
+        info = system.info(path)
+        if info["type"] == "file" and not path.endswith("/"):
+            return [DataFile(path, info.get("size"), system)]
+        there = system.find(path, detail=True)
+        _warn_of_a_log(there)
+    meant = {name: each for name, each in there.items() if each["type"] == "file" and _meant(name, magic or path, path)}
+    found = [DataFile(name, each.get("size"), system) for name, each in meant.items()]
+    return found if magic else [file for file in found if file.format]
+
+
+def _warn_of_a_log(names: Iterable[str]) -> None:
+    log = next((name for name in names if "/_delta_log/" in name), None)
+    if log:
+        warnings.warn(
+            f"{shown(log.partition('/_delta_log/')[0])} is a Delta table, and files are read that it may count as deleted. "
+            "Read its rows with Spark or deltalake.",
+            stacklevel=6,
+        )
+
+
+def _magic(path: str, *, web: bool = False) -> str | None:
+    """Return the folder above the first wildcard, or None if there is no wildcard; in an address of the web, ``?`` is none."""
+    found = re.search(r"[*[]" if web else r"[*?[]", path)
+    return f"{path[: found.start()].rpartition('/')[0]}/" if found else None
+
+
+def _meant(path: str, root: str, pattern: str = "") -> bool:
+    """Return whether a file below ``root`` has no hidden part, or ``pattern`` asks for hidden ones."""
+    return not _hidden(path, root) or _hidden(pattern, root)
+
+
+def _hidden(path: str, root: str) -> bool:
+    return any(part.startswith((".", "_")) and "=" not in part for part in path.removeprefix(root).split("/"))
+
+
+def _is_web(system: Any) -> bool:  # noqa: ANN401 - fsspec has no types
+    protocols = system.protocol
+    return "http" in ([protocols] if isinstance(protocols, str) else protocols)
+
+
+def _gives_parts(system: Any, path: str) -> bool:  # noqa: ANN401 - as above
+    """Return whether a server of the web gives bytes from the middle of a file: not all do."""
+    try:
+        with system.open(path, "rb", cache_type="none") as file:
+            file.seek(1)
+            file.read(1)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_query(path: str, system: Any) -> str:  # noqa: ANN401 - as above
+    return urlsplit(path).path if system is not None and _is_web(system) else path
+
+
+def _none_there(address: str, cause: BaseException | None = None) -> InvalidInputError:
+    why = f" ({told(cause)})" if cause else ""
+    return InvalidInputError(f"expected a file, folder or glob with data, but there is none at {address}{why}. Check the path.")
+
+
+def _require_one_format(files: list[DataFile], address: str) -> None:
+    formats = {file.format for file in files}
+    if None in formats or len(formats) > 1:
+        got = ", ".join(sorted({file.suffix or "no suffix" for file in files}))
+        known = ", ".join(sorted(FORMATS))
+        msg = (
+            f"expected files of one format ({known}; csv and jsonl also with {', '.join(_CODECS)}), got {got} at {address}. "
+            "Name files of one format."
+        )
+        raise InvalidInputError(msg)
