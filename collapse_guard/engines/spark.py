@@ -1,5 +1,8 @@
 """Rows from Spark: each part of a DataFrame is reduced where it lies, and only the small results travel.
 
+Spark runs a task again when it fails, when its executor dies, and when it is slow; of each, it takes one result. A part is one
+record, which a task yields whole at its end, so that nothing is counted twice.
+
 Works on classic Spark and on Spark Connect: it touches no context, no RDD, no broadcast, and persists nothing. Executors need
 this package and its dependencies; where only the dependencies are installed, :func:`ship` sends the package.
 """
@@ -9,14 +12,16 @@ from __future__ import annotations
 import atexit
 import io
 import logging
+import os
 import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +35,13 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 MOST_PARTS = 64
-"""A profile takes some ten megabytes, and the driver collects one a part: less than ``spark.driver.maxResultSize``, 1 GB."""
+"""Tasks that reduce rows: each has a baseline to unpack, and a profile of some ten megabytes to give back."""
+
+SUMS = 8
+"""Tasks that add up what those gave back: 64 profiles are more than a driver of Spark's default 1 GB can collect."""
+
+MOST_ROWS = 16_384
+"""Rows measured at a time, whatever ``spark.sql.execution.arrow.maxRecordsPerBatch`` says: it may be set to all."""
 
 NAN_TEXTS = 0.01
 """Share of texts that read ``nan`` from which on they are suspected to have been nulls."""
@@ -47,6 +58,17 @@ class Part(Protocol):
         """Return it as named arrays."""
 
 
+class Addend(Part, Protocol):
+    """A part that adds up with others in any order."""
+
+    def __add__(self, other: Self) -> Self:
+        """Return what the rows of both are reduced to."""
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Rebuild it from :meth:`to_arrays`."""
+
+
 Reduce = Callable[[pa.RecordBatchReader], Part]
 
 
@@ -55,28 +77,32 @@ def is_spark(source: object) -> bool:
     return type(source).__module__.startswith("pyspark.sql.")
 
 
-def reduced(frame: DataFrame, columns: Sequence[str], reduce: Reduce) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """Yield the arrays of ``reduce`` of every part of ``frame`` that has rows, by one Spark job.
+def reduced(
+    frame: DataFrame, columns: Sequence[str], reduce: Reduce, *, kind: type[Addend] | None = None
+) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Yield the arrays of ``reduce`` of every part of ``frame`` that has rows, in the order of the parts, by one reading of them.
 
     Parameters
     ----------
     columns : the columns that ``reduce`` reads
     reduce : runs on the executors, so it must pickle; a stream of the rows of one part to what they amount to
+    kind : what ``reduce`` returns, where it is large and adds up: the executors then add, and at most ``SUMS`` sums are yielded
 
     Raises
     ------
     InvalidInputError
         A column that is not there, an error in a worker, or rows that Spark cannot deliver.
     """
-    records = _collected(frame, columns, reduce)
+    records = _collected(frame, columns, reduce, kind)
     failed = next((record.error for record in records if record.error), None)
     if failed:
         raise InvalidInputError(failed)
     _warn_of_nan_texts(sum(record.nan_texts for record in records), sum(record.rows for record in records))
     records.reverse()
     while records:
-        with np.load(io.BytesIO(records.pop().part), allow_pickle=False) as arrays:
-            yield dict(arrays)
+        part = records.pop().part
+        if part is not None:
+            yield _unpacked(part)
 
 
 def ship(session: SparkSession) -> None:
@@ -94,6 +120,9 @@ def ship(session: SparkSession) -> None:
 
 
 def _selected(frame: DataFrame, columns: Sequence[str]) -> DataFrame:
+    if frame.isStreaming:
+        msg = "expected rows that end, got a stream. Check each of its batches: frame.writeStream.foreachBatch(lambda rows, _: check(rows, …))."
+        raise InvalidInputError(msg)
     require_columns(columns, frame.columns)
     twice = [column for column in columns if frame.columns.count(column) > 1]
     if twice:
@@ -117,14 +146,16 @@ def _column(frame: DataFrame, name: str) -> Column:
     return F.nanvl(column, F.lit(None)) if kind in {"DoubleType", "FloatType"} else column
 
 
-def _collected(frame: DataFrame, columns: Sequence[str], reduce: Reduce) -> list[Any]:
+def _collected(frame: DataFrame, columns: Sequence[str], reduce: Reduce, kind: type[Addend] | None) -> list[Any]:
     names = list(columns)
 
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return _records((batch.rename_columns(names) for batch in batches), reduce)
 
     try:
-        return list(_selected(frame, columns).coalesce(MOST_PARTS).mapInArrow(work, _RECORD_DDL).collect())
+        parts = _selected(frame, columns).coalesce(MOST_PARTS).mapInArrow(work, _RECORD_DDL)
+        sums = parts.repartition(SUMS).mapInArrow(partial(_added, kind=kind), _RECORD_DDL) if kind else parts
+        return list(sums.collect())
     except CollapseGuardError:
         raise
     except Exception as error:  # Spark's errors have no common base: Py4J's, gRPC's and its own
@@ -150,15 +181,48 @@ def _records(batches: Iterator[pa.RecordBatch], reduce: Reduce) -> Iterator[pa.R
     first = next(batches, None)
     if first is None:
         return
+    # Spark gives a worker as many threads of OpenMP as its task has cores; the tokenizers of every task would take all of them.
+    os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
     seen = _Seen()
-    reader = pa.RecordBatchReader.from_batches(first.schema, map(seen.count, chain([first], batches)))
+    reader = pa.RecordBatchReader.from_batches(first.schema, map(seen.count, _cut(chain([first], batches))))
     try:
-        file = io.BytesIO()
-        np.savez(file, allow_pickle=False, **reduce(reader).to_arrays())
-        record = {"part": file.getvalue(), "rows": seen.rows, "nan_texts": seen.nan_texts, "error": None}
+        record = {"part": _packed(reduce(reader)), "rows": seen.rows, "nan_texts": seen.nan_texts, "error": None}
     except Exception as error:  # noqa: BLE001 - see above
         record = {"part": None, "rows": 0, "nan_texts": 0, "error": _told(error)}
     yield pa.RecordBatch.from_pylist([record], schema=_RECORD)
+
+
+def _cut(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for start in range(0, len(batch), MOST_ROWS):
+            yield batch.slice(start, MOST_ROWS)
+
+
+def _added(batches: Iterable[pa.RecordBatch], kind: type[Addend]) -> Iterator[pa.RecordBatch]:
+    """Yield the one record that several add up to, in a worker."""
+    total: Addend | None = None
+    seen: dict[str, Any] = {"rows": 0, "nan_texts": 0, "error": None}
+    for record in (record for batch in batches for record in batch.to_pylist()):
+        seen = {
+            "rows": seen["rows"] + record["rows"],
+            "nan_texts": seen["nan_texts"] + record["nan_texts"],
+            "error": seen["error"] or record["error"],
+        }
+        if record["part"] is not None:
+            part = kind.from_arrays(_unpacked(record["part"]))
+            total = part if total is None else total + part
+    yield pa.RecordBatch.from_pylist([{**seen, "part": None if total is None else _packed(total)}], schema=_RECORD)
+
+
+def _packed(part: Part) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **part.to_arrays())
+    return file.getvalue()
+
+
+def _unpacked(part: bytes) -> dict[str, npt.NDArray[Any]]:
+    with np.load(io.BytesIO(part), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _told(error: Exception) -> str:

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -41,12 +42,16 @@ def text_baseline(private_store: tuple[list[str], Path]) -> cg.Baseline:
     return cg.Store(private_store[1]).load("private")
 
 
-def assert_same(found: Profile, expected: Profile) -> None:
-    """Integers must be equal, distances and moments nearly."""
+def assert_same(found: Profile, expected: Profile, *, on_edge: int = 0) -> None:
+    """Integers must be equal, distances and moments nearly; so many rows may lie on an edge, and be counted on either side of it."""
     for name, array in expected.to_arrays().items():
         other = found.to_arrays()[name]
         if np.asarray(array).dtype.kind == "f":
-            np.testing.assert_allclose(other, array, rtol=1e-4, atol=1e-5, err_msg=name)
+            # A row at its cell's centre is as far from it as rounding says, and the logarithm of that is another in another chunk.
+            atol = 0.005 * expected.rows if name == "occupancy.log_radius_total" else 1e-5
+            np.testing.assert_allclose(other, array, rtol=1e-4, atol=atol, err_msg=name)
+        elif name == "neighbourhood.histogram":
+            assert np.abs(other - array).sum() <= 2 * on_edge
         else:
             np.testing.assert_array_equal(other, array, err_msg=name)
 
@@ -86,13 +91,14 @@ def test_skewed_and_empty_partitions(spark: SparkSession, mixture_baseline: cg.B
     assert_same(guard.measured(skewed, mixture_baseline).whole, guard.measured(frame, mixture_baseline).whole)
 
 
-def test_one_job_reads_once(spark: SparkSession, mixture_baseline: cg.Baseline, tmp_path: Path) -> None:
-    """A batch is one Spark job, and each of its partitions is read once."""
-    frame = marked(spark.range(400, numPartitions=4).selectExpr("array_repeat(float(id + 1), 16) AS vector"), tmp_path)
-    spark.sparkContext.setJobGroup("counted", "")
-    guard.measured(frame, mixture_baseline)
-    assert len(spark.sparkContext.statusTracker().getJobIdsForGroup("counted")) == 1
-    assert len(list(tmp_path.iterdir())) == 4
+def test_each_partition_is_read_once(spark: SparkSession, mixture_baseline: cg.Baseline, tmp_path: Path) -> None:
+    """However many jobs Spark makes of it, a check reads each partition once, and the driver gets few sums."""
+    frame = marked(spark.range(1200, numPartitions=12).selectExpr("array_repeat(float(id + 1), 16) AS vector"), tmp_path)
+    part = partial(guard.measure, baseline=mixture_baseline.bare(), columns=("vector",))
+    sums = list(engine.reduced(frame, ["vector"], part, kind=AnchoredProfile))
+    assert sum(AnchoredProfile.from_arrays(arrays).whole.rows for arrays in sums) == 1200
+    assert len(sums) <= engine.SUMS
+    assert len(list(tmp_path.iterdir())) == 12
 
 
 def test_a_task_that_is_tried_again_counts_once(spark: SparkSession, mixture_baseline: cg.Baseline, tmp_path: Path) -> None:
@@ -192,7 +198,7 @@ def test_groups_travel_beside(spark: SparkSession, tmp_path: Path) -> None:
     ],
 )
 def test_errors_are_ours(
-    spark: SparkSession, mixture_baseline: cg.Baseline, rows: str, options: dict[str, str], message: str
+    spark: SparkSession, mixture_baseline: cg.Baseline, rows: str, options: dict[str, Any], message: str
 ) -> None:
     """Rows that cannot be measured raise one short error, whether the driver, a worker or Spark found it."""
     with pytest.raises(InvalidInputError, match=message) as raised:
