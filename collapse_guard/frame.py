@@ -51,6 +51,7 @@ _ITERATIONS = 10
 FREQUENCIES = 256
 CODE_BITS = 14
 
+_ON_CENTRE = 1e-4  # squared radius below which a row stands on its cell's centre: less is what float32 leaves
 _SAME = 1e-6  # squared distance of a vector to itself, as float32 computes it
 _NEAR_ZERO = 1e-6
 
@@ -151,7 +152,7 @@ class Frame:
         return Located(
             vectors=vectors,
             mode=np.where(distance_bin == len(self.edges), self.modes, self._mode(vectors, cell)),
-            log_radius=np.log(np.maximum(squared / self.scales[cell], _NEAR_ZERO)) + pulled,
+            log_radius=np.log(np.maximum(squared / self.scales[cell], _ON_CENTRE)) + pulled,
             distance_bin=distance_bin,
         )
 

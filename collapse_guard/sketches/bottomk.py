@@ -57,8 +57,9 @@ class BottomK:
         counts = large.counts.copy()
         counts[at[known]] += small.counts[known]
         new = ~known & (at < self.capacity)
+        places = at[new] + np.arange(int(new.sum()))
         keys, counts, payload = (
-            _inserted(mine, at[new], theirs[new])[: self.capacity]
+            _inserted(mine, places, theirs[new])[: self.capacity]
             for mine, theirs in ((large.keys, small.keys), (counts, small.counts), (large.payload, small.payload))
         )
         return BottomK(
@@ -87,6 +88,12 @@ class BottomK:
         return counts.astype(np.float64), items / self.kept_share
 
 
-def _inserted(values: npt.NDArray[Any], at: Counts, new: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return ``values`` with each of ``new`` before the place ``at`` that it is given."""
-    return np.insert(values, at, new, axis=0) if len(at) else values
+def _inserted(values: npt.NDArray[Any], places: Counts, new: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ``values`` and, at the ``places`` that they are given, ``new``."""
+    if not len(places):
+        return values
+    merged = np.empty((len(values) + len(new), *values.shape[1:]), dtype=values.dtype)
+    old = np.ones(len(merged), dtype=bool)
+    old[places] = False
+    merged[old], merged[places] = values, new
+    return merged
