@@ -35,6 +35,9 @@ def main() -> None:
 )
 @click.option("--provenance-column", multiple=True, help="With --extends: FIELD=COLUMN, if a column is called otherwise.")
 @click.option("--embedder", help="static, minilm, a model's name or folder, vectors, numeric; by column type if left out.")
+@click.option(
+    "--confirm", help="A second embedder of texts, minilm say, for check --confirm: it decides where the first is in doubt."
+)
 @click.option("--mode-column", help="Column of labels or topics in GOLD, by which lost modes are named.")
 @click.option("--group-column", help="Column of GOLD and of batches that says which rows come together: day, source, document.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the cells and the random directions.")
@@ -52,7 +55,7 @@ def freeze(
     no_exemplars: bool,
     **options: Any,  # noqa: ANN401
 ) -> int:
-    """Freeze GOLD (parquet, csv, jsonl, arrow; a file, folder or glob) as an immutable baseline.
+    """Freeze GOLD (parquet, csv, jsonl, arrow; a file, folder, glob or URL) as an immutable baseline.
 
     Example: collapse-guard freeze gold.csv --column text --name news
     Its next version: collapse-guard freeze more.csv --extends news
@@ -74,18 +77,20 @@ def freeze(
     else:
         msg = "expected --column and --name, or --extends, got neither. Name the column to measure and the baseline."
         raise InvalidInputError(msg)
+    embedders = [each.embedder_description["identity"] for each in (baseline, baseline.companion) if each]
     click.echo(
-        f"frozen {baseline.reference}: {baseline.rows:,} rows of {', '.join(baseline.columns)} ({baseline.embedder.identity})"
+        f"frozen {baseline.reference}: {baseline.rows:,} rows of {', '.join(baseline.columns)} ({', then '.join(embedders)})"
     )
     click.echo(render_card(power_card(baseline, Policy())))
-    hint(f"collapse-guard check BATCH --baseline {baseline.reference} --store {Store(store).root}")
+    confirm = f" --confirm {baseline.companion.embedder_name}" if baseline.companion else ""
+    hint(f"collapse-guard check BATCH --baseline {baseline.reference} --store {Store(store).root}{confirm}")
     return OPEN
 
 
 def _require_parents_own(name: str | None, column: tuple[str, ...], options: Mapping[str, Any]) -> None:
     """Raise if what an extension takes from its parent is asked for otherwise."""
     asked = [option for option, value in {"--name": name, "--column": column, "--seed": options["seed"]}.items() if value]
-    asked += [f"--{key.replace('_', '-')}" for key in ("embedder", "group_column", "no_exemplars") if options[key]]
+    asked += [f"--{key.replace('_', '-')}" for key in ("embedder", "confirm", "group_column", "no_exemplars") if options[key]]
     if asked:
         msg = f"expected --extends alone, got {', '.join(asked)} too: an extension has its parent's. Leave them out."
         raise InvalidInputError(msg)
@@ -106,6 +111,8 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
 @click.option("--alpha", type=float, default=0.01, show_default=True, help="Family-wise level of the narrowing statistics.")
 @click.option("--batch-id", help="How the verdict calls the batch; the beginning of its content digest if left out.")
 @click.option("--training-rows", type=int, help="Rows that each generation of the generator was trained on, if known.")
+@click.option("--max-rows", type=int, help="Embed so many rows at most, drawn evenly; the verdict says what they still show.")
+@click.option("--confirm", help="The second embedder that gold was frozen with, to decide where a loss is near its floor.")
 @click.option(
     "--format",
     "form",

@@ -14,7 +14,7 @@ import numpy as np
 from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.contents import content_keys, link_keys, text_keys, vector_keys
-from collapse_guard.guard import measured
+from collapse_guard.measuring import measured
 from collapse_guard.rows import Rows
 from collapse_guard.unexpected import Sought, repeats
 from collapse_guard.vectors import Flags, Keys, Vectors

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from collapse_guard.anchors import AnchoredProfile, no_rows
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.build import build_baseline
 from collapse_guard.baseline.store import Store, require_name
@@ -22,18 +20,19 @@ from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
 from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind, chunks
-from collapse_guard.engines.spark import is_spark, reduced
-from collapse_guard.errors import InsufficientDataError, InvalidInputError
+from collapse_guard.engines.total import rows_of
+from collapse_guard.errors import IncompatibleError, InsufficientDataError, InvalidInputError
+from collapse_guard.measuring import columns_of, counted, encode, measured, passing
 from collapse_guard.progress import progress
-from collapse_guard.vectors import Vectors
+from collapse_guard.sampling import Census
 from collapse_guard.verdict.anchored import judge_anchored
+from collapse_guard.verdict.confirmation import CONFIRMED_ROWS, confirmed, in_doubt
 from collapse_guard.verdict.policy import ALPHA, Policy
 from collapse_guard.verdict.verdict import Verdict
 
 FEWEST_GOLD_ROWS = 1_000
 ADVISED_GOLD_ROWS = 2_000
 DEFAULT_TEXT_EMBEDDER = "static"
-_ENCODED_AT_ONCE = 1024
 _FEW_ANCHORS = 0.5
 
 
@@ -48,6 +47,7 @@ def freeze(
     mode_column: str | None = None,
     seed: int = 0,
     exemplars: bool = True,
+    confirm: str | None = None,
     parent: Baseline | None = None,
 ) -> Baseline:
     """Freeze ``gold`` as an immutable baseline called ``name``.
@@ -57,7 +57,7 @@ def freeze(
 
     Parameters
     ----------
-    gold : a path (parquet, csv, jsonl, arrow; file, folder or glob), a pandas or polars DataFrame, an Arrow table or data
+    gold : a path or URL (parquet, csv, jsonl, arrow; file, folder or glob), a pandas or polars DataFrame, an Arrow table or data
         set, a Hugging Face data set
     column : the column to measure, or several numeric columns
     name : 1 to 64 of a-z, 0-9, ``-`` and ``_``
@@ -69,7 +69,8 @@ def freeze(
     mode_column : a column of labels or topics; a batch is then counted by them, without having any, and lost modes are named so
     seed : of the split, the cells and the random directions
     exemplars : whether gold rows may be kept in the baseline and shown in verdicts
-    parent : the baseline that this one extends: its embedder is kept, and the manifest names it;
+    confirm : a second embedder of texts, as ``"minilm"``, for :func:`check` to ask where the first is in doubt
+    parent : the baseline that this one extends: its embedders are kept, and the manifest names it;
         :func:`collapse_guard.extension.extend` also checks what is added
 
     Raises
@@ -109,23 +110,19 @@ def freeze(
             f"{len(rows.values):,} gold rows show only large losses; {ADVISED_GOLD_ROWS:,} or more judge well.", stacklevel=2
         )
     chosen = parent.embedder if parent else _embedder(rows, embedder)
-    with progress(None, "measuring", "row") as bar:
-        vectors, _ = _encode(DistinctEmbedder(chosen) if rows.kind == "text" else chosen, rows.values, bar)
-    texts = rows.values if rows.kind == "text" else None
-    built = build_baseline(
-        vectors,
-        texts,
+    second = _second_embedder(rows, chosen, confirm, parent)
+    build = partial(
+        _built,
+        rows,
         columns=columns,
-        kind=rows.kind,
-        embedder=chosen,
         labels=rows.beside.get(mode_column or "", ()),
         groups=rows.beside.get(group_column or "", ()),
         group_column=group_column,
         parent=f"{parent.name}@{parent.digest}" if parent else None,
-        nulls=rows.nulls,
         seed=seed,
         exemplars=exemplars,
     )
+    built = replace(build(chosen), companion=build(second) if second else None)
     own = int((built.gold_counts == 1).sum())
     if own < _FEW_ANCHORS * built.rows:
         warnings.warn(
@@ -134,6 +131,14 @@ def freeze(
             stacklevel=2,
         )
     return Store(store).save(built, name)
+
+
+def _built(rows: _Rows, embedder: Embedder, **settings: Any) -> Baseline:  # noqa: ANN401 - build_baseline's own
+    """Embed gold, and build the baseline of it; nothing is stored."""
+    with progress(None, "measuring", "rows", total=lambda: len(rows.values)) as bar:
+        vectors, _ = encode(DistinctEmbedder(embedder) if rows.kind == "text" else embedder, rows.values, bar)
+    texts = rows.values if rows.kind == "text" else None
+    return build_baseline(vectors, texts, kind=rows.kind, embedder=embedder, nulls=rows.nulls, **settings)
 
 
 def check(
@@ -148,6 +153,8 @@ def check(
     floors: Mapping[str, float] | None = None,
     batch_id: str | None = None,
     training_rows: int | None = None,
+    max_rows: int | None = None,
+    confirm: str | None = None,
 ) -> Verdict:
     """Measure ``batch`` against a baseline, and say whether it may pass.
 
@@ -161,6 +168,10 @@ def check(
     floors : losses that matter, by family
     batch_id : how the verdict calls the batch; the beginning of its content digest if left out
     training_rows : rows that each generation of the generator was trained on, if known; gives equivalent generations
+    max_rows : rows to embed; of a batch that has more, so many are drawn evenly, and ``verdict.sight`` says which losses they still
+        show. The batch is read twice; only copies of whole contents are counted among all of its rows
+    confirm : the second embedder that gold was frozen with: where the verdict is in doubt (see
+        :func:`collapse_guard.verdict.confirmation.in_doubt`), it reads 5,000 rows at most, or ``max_rows``, and its verdict is returned
 
     Raises
     ------
@@ -179,86 +190,68 @@ def check(
     if training_rows is not None and training_rows < 1:
         msg = f"expected training_rows of at least 1, got {training_rows}. Leave it out if it is not known."
         raise InvalidInputError(msg)
+    if max_rows is not None and max_rows < 1:
+        msg = f"expected max_rows of at least 1, got {max_rows}. Leave it out to measure every row."
+        raise InvalidInputError(msg)
+    if max_rows is not None or confirm:
+        _require_rereadable(batch)
     if isinstance(baseline, str):
         baseline = Store(store).load(baseline)
     if not isinstance(baseline, Baseline):
         msg = f"expected a Baseline, or its name, got {type(baseline).__name__}. Freeze one, or name one with `store`."
         raise InvalidInputError(msg)
-    started = time.perf_counter()
-    found = measured(batch, baseline, column=column, group_column=group_column)
-    seconds = {"profile": time.perf_counter() - started}
-    return judge_anchored(found, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
+    second = _companion(baseline, confirm) if confirm else None
+    judged = partial(
+        _judged, batch, policy=policy, column=column, group_column=group_column, batch_id=batch_id, training_rows=training_rows
+    )
+    verdict, census = judged(baseline, most=max_rows)
+    near = in_doubt(verdict) if second else ()
+    if not (second and near):
+        return verdict
+    most = min(CONFIRMED_ROWS, max_rows or CONFIRMED_ROWS)
+    return confirmed(verdict, judged(second, most=most, census=census)[0], near, second.embedder_description["identity"])
 
 
-def measured(
-    batch: Any,  # noqa: ANN401 - a path, any data frame, or a stream of Arrow batches
-    baseline: Baseline,
-    *,
-    column: str | Sequence[str] | None = None,
-    group_column: str | None = None,
-) -> AnchoredProfile:
-    """Reduce ``batch`` to its sketches in the baseline's frame, with gold's own rows and without; see :func:`check`.
-
-    Raises
-    ------
-    InsufficientDataError
-        No row with a value.
-    """
-    columns = aligned(columns_of(column), baseline) if column else baseline.columns
-    total = measure(batch, baseline, columns=columns, group_column=group_column)
-    if not total.whole.rows:
-        msg = (
-            f"expected rows with a value in {', '.join(map(repr, columns))}, got {total.whole.nulls:,} rows, all empty. "
-            "Check the column's name and the step that filled it."
-        )
-        raise InsufficientDataError(msg)
-    return total
-
-
-def measure(
+def _judged(
     batch: Any,  # noqa: ANN401 - as above
     baseline: Baseline,
     *,
-    columns: Sequence[str],
-    group_column: str | None = None,
-) -> AnchoredProfile:
-    """Reduce one part of a batch, which may have no rows; the profiles of the parts add up to that of the whole."""
-    if is_spark(batch):
-        return _measure_by_spark(batch, baseline, columns, group_column)
-    total = no_rows(baseline.frame)
-    kind = baseline.kind
-    embedder = DistinctEmbedder(baseline.embedder) if kind == "text" else baseline.embedder
-    beside = _groups_beside(baseline, group_column)
-    with progress(None, "measuring", "row") as bar:
-        for chunk in chunks(batch, columns, kind=kind, beside=beside):
-            vectors, truncated = _encode(embedder, chunk.values, bar)
-            texts = chunk.values if kind == "text" else None
-            groups = next(iter(chunk.beside.values()), ())
-            total = total + AnchoredProfile.of(
-                baseline.frame, vectors, texts, baseline.anchor_keys, groups=groups, nulls=chunk.nulls, truncated=truncated
-            )
-    return total
-
-
-def _measure_by_spark(
-    batch: Any,  # noqa: ANN401 - as above
-    baseline: Baseline,
-    columns: Sequence[str],
+    policy: Policy,
+    most: int | None,
+    column: str | Sequence[str] | None,
     group_column: str | None,
-) -> AnchoredProfile:
-    """Reduce each part where it lies, and add up the profiles here."""
-    wanted = list(dict.fromkeys([*columns, *_groups_beside(baseline, group_column)]))
-    part = partial(measure, baseline=baseline.bare(), columns=columns, group_column=group_column)
-    return sum(map(AnchoredProfile.from_arrays, reduced(batch, wanted, part)), no_rows(baseline.frame))
+    census: Census | None = None,
+    **told: Any,  # noqa: ANN401 - judge_anchored's own
+) -> tuple[Verdict, Census | None]:
+    """Judge ``most`` rows of a batch, if it has more; of ``census``, if it was taken already, else of a new one."""
+    started = time.perf_counter()
+    if most and census is None:
+        census = counted(batch, baseline, most, column=column, group_column=group_column)
+    drawn = census.draw(most) if census and most else None
+    found = measured(batch, baseline, column=column, group_column=group_column, drawn=drawn)
+    seconds = {"profile": time.perf_counter() - started}
+    return judge_anchored(found, baseline, policy, census=census if drawn else None, seconds=seconds, **told), census
 
 
-def _groups_beside(baseline: Baseline, group_column: str | None) -> tuple[str, ...]:
-    if not baseline.group_column:
-        if group_column:
-            msg = f"expected a baseline with groups, got one without, and the group column {group_column!r}. Freeze gold with `group_column`."
-            raise InvalidInputError(msg)
-        return ()
-    return (group_column or baseline.group_column,)
+def _require_rereadable(batch: Any) -> None:  # noqa: ANN401 - as above
+    if hasattr(batch, "__next__"):
+        msg = (
+            f"expected rows that can be read twice, got a {type(batch).__name__}, whose rows are gone once they were read. Write them "
+            "to a file, or hold them in a table; or leave max_rows and confirm out."
+        )
+        raise InvalidInputError(msg)
+
+
+def _companion(baseline: Baseline, confirm: str) -> Baseline:
+    found = baseline.companion
+    if found is None or found.embedder_name != confirm:
+        has = f"frozen with confirm={found.embedder_name!r}" if found else "frozen without a second embedder"
+        msg = (
+            f"expected a baseline that was frozen with confirm={confirm!r}, got {baseline.reference}, {has}. Freeze gold with --confirm "
+            f"{confirm}, or leave confirm out."
+        )
+        raise IncompatibleError(msg)
+    return found
 
 
 @dataclass(frozen=True)
@@ -270,43 +263,14 @@ class _Rows:
 
 
 def _read(gold: Any, columns: tuple[str, ...], kind: Kind | None, wanted: Sequence[str]) -> _Rows:  # noqa: ANN401 - any source
-    parts = list(chunks(gold, columns, kind=kind, beside=wanted))
+    with progress(None, "reading", "rows", total=partial(rows_of, gold)) as bar:
+        parts = list(passing(chunks(gold, columns, kind=kind, beside=wanted), bar))
     filled = [part for part in parts if len(part.values)]
     nulls = sum(part.nulls for part in parts)
     beside = {name: tuple(label for part in parts for label in part.beside[name]) for name in wanted}
     if filled and all(isinstance(part.values, np.ndarray) for part in filled):
         return _Rows(filled[0].kind, np.concatenate([part.values for part in filled]), nulls, beside)
     return _Rows(filled[0].kind if filled else "text", [value for part in filled for value in part.values], nulls, beside)
-
-
-def _encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> tuple[Vectors, int]:
-    if not len(values):
-        return np.empty((0, embedder.dimension), dtype=np.float32), 0
-    parts = []
-    for start in range(0, len(values), _ENCODED_AT_ONCE):
-        parts.append(embedder.encode(values[start : start + _ENCODED_AT_ONCE]))
-        bar.update(len(parts[-1].vectors))
-    return np.concatenate([part.vectors for part in parts]), int(sum(part.truncated.sum() for part in parts))
-
-
-def columns_of(column: str | Sequence[str]) -> tuple[str, ...]:
-    """Return one column, or several, as several."""
-    columns = (column,) if isinstance(column, str) else tuple(column)
-    if not columns:
-        msg = "expected a column, got none. Name the column to measure with `column`."
-        raise InvalidInputError(msg)
-    return columns
-
-
-def aligned(columns: tuple[str, ...], baseline: Baseline) -> tuple[str, ...]:
-    """Return the columns in gold's order, if they are called as there: another order would measure other things."""
-    if len(columns) != len(baseline.columns):
-        msg = (
-            f"expected {len(baseline.columns)} columns, for gold's {', '.join(map(repr, baseline.columns))}, got {len(columns)}: "
-            f"{', '.join(map(repr, columns))}. Name as many, in that order."
-        )
-        raise InvalidInputError(msg)
-    return baseline.columns if set(columns) == set(baseline.columns) else columns
 
 
 def _asked_kind(embedder: str | None) -> Kind | None:
@@ -318,6 +282,18 @@ def _asked_kind(embedder: str | None) -> Kind | None:
         case "numeric":
             return "numeric"
     return "text"
+
+
+def _second_embedder(rows: _Rows, first: Embedder, confirm: str | None, parent: Baseline | None) -> Embedder | None:
+    if parent and parent.companion:
+        return parent.companion.embedder
+    if not confirm:
+        return None
+    second = embedder_for_text(confirm) if rows.kind == "text" else first
+    if second.identity == first.identity:
+        msg = f"expected texts, and a second embedder that is another than the first, got {confirm!r} for {first.identity}. Leave confirm out."
+        raise InvalidInputError(msg)
+    return second
 
 
 def _embedder(rows: _Rows, spec: str | None) -> Embedder:

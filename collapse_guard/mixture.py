@@ -17,7 +17,7 @@ from collapse_guard.baseline.store import Store
 from collapse_guard.candidates import Candidates, chosen_rows, find_candidates, first_met, row_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
-from collapse_guard.guard import aligned, columns_of, measured
+from collapse_guard.measuring import aligned, columns_of, measured
 from collapse_guard.output import drafted
 from collapse_guard.profile import Profile
 from collapse_guard.rows import Rows, held

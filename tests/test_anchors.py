@@ -16,7 +16,7 @@ from scipy.stats import binom
 
 import collapse_guard as cg
 import collapse_guard.expectations as cge
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.sketches.neighbourhood import Neighbourhood
 from collapse_guard.statistics.tail import tail_share
@@ -56,7 +56,7 @@ def padded(collapsed: int, anchors: int) -> pd.DataFrame:
 def test_padding_with_gold_does_not_hide_a_collapsed_rest(store: Path) -> None:
     """New rows without three modes, among gold's own: the whole passes, the rest does not, and the gate closes by it."""
     baseline, batch = loaded(store), padded(400, 1600)
-    assert judge(guard.measured(batch, baseline).whole, baseline, Policy.of()).passed
+    assert judge(measuring.measured(batch, baseline).whole, baseline, Policy.of()).passed
     verdict = cg.check(batch, baseline)
     assert verdict.outcome == "closed"
     assert verdict.anchors is not None
@@ -107,11 +107,11 @@ def test_a_copy_is_known_again_whatever_it_lost_on_its_way(private_store: tuple[
     texts, home = private_store
     once = [text for text in dict.fromkeys(texts) if texts.count(text) == 1][:300]
     changed = [f"  {text.upper().replace(' ', '   ')} " for text in once]
-    found = guard.measured(pd.DataFrame({"text": changed}), cg.Store(home).load("private"))
+    found = measuring.measured(pd.DataFrame({"text": changed}), cg.Store(home).load("private"))
     assert found.rows == len(once)
     rounded = gold_rows()[:200]
     rounded = pd.DataFrame({"vector": [row + np.float32(1e-7) for row in rounded.vector]})
-    assert guard.measured(rounded, loaded(store)).rows >= 195
+    assert measuring.measured(rounded, loaded(store)).rows >= 195
 
 
 def test_gold_that_is_given_twice_is_warned_of(store: Path) -> None:
@@ -122,7 +122,7 @@ def test_gold_that_is_given_twice_is_warned_of(store: Path) -> None:
 
 def test_copies_of_one_gold_row_are_one_anchor(store: Path) -> None:
     """A thousand copies are no more clean data than one."""
-    found = guard.measured(pd.concat([mixture(600, 9), gold_rows()[:1].loc[[0] * 1000]]), loaded(store))
+    found = measuring.measured(pd.concat([mixture(600, 9), gold_rows()[:1].loc[[0] * 1000]]), loaded(store))
     assert (found.rows, found.contents) == (1000, 1)
 
 
@@ -161,9 +161,9 @@ def test_the_share_of_anchors_is_an_expectation(store: Path, anchors: int, *, pa
 def test_parts_add_up_to_the_same_two_profiles(store: Path, cuts: list[int]) -> None:
     """However the rows are split, whole and rest have the same counts and contents, also through arrays."""
     baseline, batch = loaded(store), padded(100, 200)
-    whole = guard.measured(batch, baseline)
+    whole = measuring.measured(batch, baseline)
     bounds = [0, *sorted(cuts), 300]
-    parts = [guard.measure(batch[low:high], baseline, columns=("vector",)) for low, high in pairwise(bounds)]
+    parts = [measuring.measure(batch[low:high], baseline, columns=("vector",)) for low, high in pairwise(bounds)]
     total = AnchoredProfile.from_arrays(parts[0].to_arrays())
     for part in parts[1:]:
         total = total + AnchoredProfile.from_arrays(part.to_arrays())

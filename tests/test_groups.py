@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, norm, t
 
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.statistics.groups import Clumps, Grouping, as_normal, halves
 from tests.conftest import sentences
 
@@ -136,8 +136,8 @@ def test_one_document_cannot_be_judged(frozen: tuple[cg.Baseline, cg.Baseline]) 
 def test_parts_of_documents_add_up(frozen: tuple[cg.Baseline, cg.Baseline]) -> None:
     """A document that is cut by a chunk is one document again."""
     batch = documents(5, 4)
-    whole = guard.measured(batch, frozen[0]).whole
-    parts = guard.measured(batch[:50], frozen[0]).whole + guard.measured(batch[50:], frozen[0]).whole
+    whole = measuring.measured(batch, frozen[0]).whole
+    parts = measuring.measured(batch[:50], frozen[0]).whole + measuring.measured(batch[50:], frozen[0]).whole
     assert parts.groups.counts.tolist() == whole.groups.counts.tolist() == [ROWS_A_GROUP] * 5
     assert Clumps.of(whole.groups, whole.rows).concentration == pytest.approx(1 / 5)
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.cli import main
 from collapse_guard.earlier import RepeatingTexts
 from collapse_guard.errors import ColumnNotFoundError, InvalidInputError
@@ -261,7 +261,7 @@ def test_no_repeats_are_left(private_store: tuple[list[str], Path], texts: list[
     again = RepeatingTexts().again(texts, NOTHING)
     kept = pd.DataFrame({"text": [text for text, repeated in zip(texts, again, strict=True) if not repeated]})
     assert not again[0]
-    assert repeats(guard.measured(kept, own).whole, own).count == 0
+    assert repeats(measuring.measured(kept, own).whole, own).count == 0
 
 
 BASELINES: dict[Path, cg.Baseline] = {}

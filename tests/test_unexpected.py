@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.statistics.repetition import close_groups
 from collapse_guard.unexpected import MOST_ROWS, FoundRows, outliers, repeats, seek
 from collapse_guard.verdict.ratios import duplicate_share
@@ -67,7 +67,7 @@ def test_the_rows_that_repeat_are_those_that_comparing_all_pairs_finds(home: Pat
     private = loaded(home)
     batch, group = pd.DataFrame({"text": texts}), groups_of(texts)
     expected = [text for at, text in enumerate(texts) if group[at] in group[:at]]
-    sought = repeats(guard.measured(batch, private).whole, private)
+    sought = repeats(measuring.measured(batch, private).whole, private)
     found = seek(batch, private, sought, columns=["text"], beside=[]).unexpected
     assert found["value"].to_pylist() == expected
     assert sought.count == len(expected)
@@ -93,7 +93,7 @@ def test_found_parts_add_up_and_travel_as_bytes(mixture_baseline: cg.Baseline) -
     """Two halves give the rows of the whole, also when they were bytes in between."""
     rows = mixture(600, 4)
     batch = pd.concat([rows, rows[:30]], ignore_index=True).assign(id=range(630))
-    sought = repeats(guard.measured(batch, mixture_baseline).whole, mixture_baseline)
+    sought = repeats(measuring.measured(batch, mixture_baseline).whole, mixture_baseline)
     whole = seek(batch, mixture_baseline, sought, columns=["vector"], beside=["id"])
     parts = [seek(part, mixture_baseline, sought, columns=["vector"], beside=["id"]) for part in (batch[:100], batch[100:])]
     travelled = [FoundRows.from_arrays(part.to_arrays()) for part in parts]
@@ -109,7 +109,7 @@ def test_rows_far_from_gold_are_listed_and_counted(mixture_baseline: cg.Baseline
     """Ten rows of noise are among those found, and hardly another one."""
     noise = pd.DataFrame({"vector": list(9 * np.random.default_rng(1).standard_normal((10, 16)).astype(np.float32))})
     batch = pd.concat([mixture(500, 2), noise], ignore_index=True).assign(id=range(510))
-    sought = outliers(guard.measured(batch, mixture_baseline).whole)
+    sought = outliers(measuring.measured(batch, mixture_baseline).whole)
     found = seek(batch, mixture_baseline, sought, columns=["vector"], beside=["id"]).unexpected
     assert len(set(found["0"].to_pylist()) & set(map(str, range(500, 510)))) >= 9
     assert len(found) == sought.count <= 20
@@ -118,7 +118,7 @@ def test_rows_far_from_gold_are_listed_and_counted(mixture_baseline: cg.Baseline
 def test_no_more_rows_are_listed_than_anybody_reads(private: cg.Baseline) -> None:
     """One text 12,000 times over: all but one are counted, and 10,000 listed."""
     batch = pd.DataFrame({"text": ["the same five words again"] * 12_000})
-    sought = repeats(guard.measured(batch, private).whole, private)
+    sought = repeats(measuring.measured(batch, private).whole, private)
     assert sought.count == 11_999
     assert len(seek(batch, private, sought, columns=["text"], beside=[]).unexpected) == MOST_ROWS
 
@@ -128,7 +128,7 @@ def test_near_copies_of_many_vectors_are_counted_as_the_share_of_duplicates_coun
     rows = np.stack(list(mixture(6000, 8).vector))
     near = rows + 1e-4 * np.random.default_rng(0).standard_normal(rows.shape).astype(np.float32)
     batch = pd.DataFrame({"vector": list(np.concatenate([rows, near]))})
-    profile = guard.measured(batch, mixture_baseline).whole
+    profile = measuring.measured(batch, mixture_baseline).whole
     share = duplicate_share(profile, mixture_baseline, 0.01)
     assert repeats(profile, mixture_baseline).count / profile.rows == pytest.approx(share.value, rel=0.15)
     assert share.value > 0.35
@@ -138,7 +138,7 @@ def test_what_repeats_is_listed_however_many_first_rows_come_before(private: cg.
     """Twelve thousand texts, and the same once more: the second ones are listed, not the first."""
     texts = [f"number {at} of a long list that goes on {at}" for at in range(12_000)]
     batch = pd.DataFrame({"text": [*texts, *texts], "id": range(24_000)})
-    sought = repeats(guard.measured(batch, private).whole, private)
+    sought = repeats(measuring.measured(batch, private).whole, private)
     listed = seek(batch, private, sought, columns=["text"], beside=["id"]).unexpected["0"].to_pylist()
     assert len(listed) == MOST_ROWS
     assert sum(int(at) >= 12_000 for at in listed) >= 0.9 * MOST_ROWS

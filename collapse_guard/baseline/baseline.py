@@ -20,6 +20,11 @@ from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile
 from collapse_guard.vectors import Counts, Keys
 
+Arrays = dict[str, npt.NDArray[Any]]
+
+_EMBEDDER = "embedder."
+_COMPANION = "companion"
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -43,6 +48,7 @@ class Baseline:
     exemplars : whether rows may be shown in verdicts
     group_column : the column that says which rows come together, if gold has one
     parent : ``name@digest`` of the baseline that it extends, if it extends one
+    companion : the baseline of the same gold by another embedder, which decides where this one's verdict is in doubt
     name, digest : where it stands in a store; empty until it is stored
     """
 
@@ -64,6 +70,7 @@ class Baseline:
     exemplars: bool
     group_column: str | None = None
     parent: str | None = None
+    companion: Baseline | None = None
     name: str = ""
     digest: str = ""
 
@@ -90,9 +97,14 @@ class Baseline:
         """The embedder that gold was encoded by."""
         return restore_embedder(self.embedder_description, self.embedder_arrays)
 
+    @property
+    def embedder_name(self) -> str:
+        """What :func:`collapse_guard.freeze` calls the embedder: a model's name or folder, or its kind."""
+        return self.embedder_description.get("model", self.embedder_description["kind"])
+
     def bare(self) -> Baseline:
-        """Return it without what was made from it meanwhile: an index does not travel."""
-        return replace(self, frame=replace(self.frame))
+        """Return it without what was made from it meanwhile, and without its companion: neither travels."""
+        return replace(self, frame=replace(self.frame), companion=None)
 
     def content(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return what is stored: facts as JSON, and named arrays."""
@@ -116,9 +128,9 @@ class Baseline:
             "gold_keys": self.gold_keys,
             "gold_counts": self.gold_counts,
             "rare_words": self.rare_words,
-            **{f"embedder.{name}": np.asarray(array) for name, array in self.embedder_arrays.items()},
+            **{f"{_EMBEDDER}{name}": np.asarray(array) for name, array in self.embedder_arrays.items()},
         }
-        return facts, arrays
+        return _beside(self.companion, facts, arrays) if self.companion else (facts, arrays)
 
     @classmethod
     def from_content(cls, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], *, name: str, digest: str) -> Baseline:
@@ -130,7 +142,7 @@ class Baseline:
             nulls=facts["nulls"],
             seed=facts["seed"],
             embedder_description=facts["embedder"],
-            embedder_arrays=_under("embedder.", arrays),
+            embedder_arrays=_under(_EMBEDDER, arrays),
             frame=restore(Frame, arrays, "frame."),
             healthy=Profile.from_arrays(_under("healthy.", arrays)),
             calibration=restore(Calibration, arrays, "calibration."),
@@ -142,9 +154,34 @@ class Baseline:
             exemplars=facts["exemplars"],
             group_column=facts["group_column"],
             parent=facts["parent"],
+            companion=_companion(facts, arrays, name=name, digest=digest) if _COMPANION in facts else None,
             name=name,
             digest=digest,
         )
+
+
+def _beside(companion: Baseline, facts: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    """Add a companion to what is stored: of it, what is not the same."""
+    others, other_arrays = companion.content()
+    own_facts = {key: value for key, value in others.items() if value != facts[key]}
+    own = {
+        f"{_COMPANION}.{key}": array
+        for key, array in other_arrays.items()
+        if key.startswith(_EMBEDDER) or not _same(array, arrays[key])
+    }
+    return {**facts, _COMPANION: own_facts}, {**arrays, **own}
+
+
+def _companion(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], *, name: str, digest: str) -> Baseline:
+    same = {key: array for key, array in arrays.items() if not key.startswith((_EMBEDDER, f"{_COMPANION}."))}
+    others = {key: value for key, value in facts.items() if key != _COMPANION}
+    return Baseline.from_content(
+        {**others, **facts[_COMPANION]}, {**same, **_under(f"{_COMPANION}.", arrays)}, name=name, digest=digest
+    )
+
+
+def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other)
 
 
 def _under(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

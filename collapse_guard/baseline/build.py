@@ -54,8 +54,7 @@ def build_baseline(
     model = learn_labels(vectors[:half], [labels[row] for row in order[:half]]) if labels else None
     linear = (model.weights, model.biases) if model else None
     frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear)
-    located = frame.locate(vectors)
-    healthy_rows = located.take(slice(half, None))
+    healthy_rows = frame.locate(vectors[half:])
     healthy_texts = texts[half:] if texts else None
     healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups)
     keys = text_keys(texts) if texts else vector_keys(vectors)
@@ -76,7 +75,7 @@ def build_baseline(
         gold_keys=gold_keys,
         gold_counts=gold_counts,
         rare_words=_rare_words(texts[:half]) if texts else np.empty(0, dtype=np.uint64),
-        modes=describe_modes(frame, located, texts, labels=model.names if model else (), exemplars=exemplars),
+        modes=describe_modes(frame, vectors, texts, labels=model.names if model else (), exemplars=exemplars),
         exemplars=exemplars,
         group_column=group_column,
         parent=parent,

@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.sampling import Census
 from collapse_guard.verdict.phase import Phase
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.verdict import Anchors, Verdict, judge
@@ -21,6 +22,7 @@ def judge_anchored(
     baseline: Baseline,
     policy: Policy,
     *,
+    census: Census | None = None,
     batch_id: str | None = None,
     training_rows: int | None = None,
     seconds: dict[str, float] | None = None,
@@ -28,22 +30,26 @@ def judge_anchored(
     """Judge a batch, and, where it holds more of gold's own rows than chance brings, the rest of it too.
 
     Then each is judged at half the level, and the worse verdict stands, with the facts of the whole batch. A rest too small to be
-    judged leaves the batch undecided: padding must not hide what comes with it.
+    judged leaves the batch undecided: padding must not hide what comes with it. Where ``found`` is of rows that were drawn from those of
+    a ``census``, the rest's copies are those among its drawn rows.
     """
     anchors = Anchors(
         found.rows, found.rows / found.whole.rows, baseline.natural_anchors, judged_without=_padded(found, baseline, policy)
     )
     if not anchors.judged_without:
-        verdict = judge(found.whole, baseline, policy, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
+        verdict = judge(
+            found.whole, baseline, policy, census=census, batch_id=batch_id, training_rows=training_rows, seconds=seconds
+        )
         return replace(verdict, anchors=anchors)
     halved = replace(policy, alpha=policy.alpha / 2)
+    censuses = (census, census and replace(census, contents=found.rest.duplicates))
     whole, rest = (
-        judge(part, baseline, halved, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
-        for part in (found.whole, found.rest)
+        judge(part, baseline, halved, census=each, batch_id=batch_id, training_rows=training_rows, seconds=seconds)
+        for part, each in zip((found.whole, found.rest), censuses, strict=True)
     )
     worse = rest if _badness(rest) > _badness(whole) else whole
     said = f"without the {found.rows:,} rows that are gold's own, {rest.reason}" if worse is rest else whole.reason
-    return replace(worse, batch=whole.batch, policy=policy, reason=said, anchors=anchors)
+    return replace(worse, batch=whole.batch, sight=whole.sight, policy=policy, reason=said, anchors=anchors)
 
 
 def _padded(found: AnchoredProfile, baseline: Baseline, policy: Policy) -> bool:

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.calibration import Calibration
 from collapse_guard.profile import Profile
+from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.groups import Clumps, DesignEffects, quantile
 
 TWO_SIDED_95 = float(norm.ppf(0.975))
@@ -21,11 +22,13 @@ class Compared:
     Attributes
     ----------
     alpha : one minus the level of intervals
+    contents : which contents repeat among all rows of the batch, where the profile is of a sample of them
     """
 
     profile: Profile
     baseline: Baseline
     alpha: float = 0.05
+    contents: BottomK | None = None
 
     @property
     def width(self) -> float:

@@ -238,8 +238,12 @@ def variety(name: str, found: Richness | None, width: float) -> Effect:
 def copy_effects(compared: Compared) -> tuple[Effect, Effect]:
     """Measure the rows that repeat another, whole and but for one word (of vectors: nearly)."""
     profile, healthy, alike = compared.profile, compared.healthy, compared.null.clustering
-    effect, near_effect = (max(compared.design_effects(each)) for each in (alike.copies, alike.near_copies))
-    whole = copies(Repeats.of(profile.duplicates), Repeats.of(healthy.duplicates), effect)
+    contents = profile.duplicates if compared.contents is None else compared.contents
+    effect, near_effect = (
+        max(compared.design_effects(alike.copies, contents.total)),
+        max(compared.design_effects(alike.near_copies)),
+    )
+    whole = copies(Repeats.of(contents), Repeats.of(healthy.duplicates), effect)
     near = copies(*_near(compared), near_effect)
     return _copied("copies", whole, compared.width), _copied("near_copies", near, compared.width)
 

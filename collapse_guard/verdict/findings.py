@@ -9,6 +9,7 @@ import numpy as np
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.profile import Profile
+from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.coverage import ModeLoss
 from collapse_guard.statistics.rowsums import Family
 from collapse_guard.verdict.compared import Compared, clumps
@@ -73,9 +74,9 @@ class Assessment:
     compared_rows: float
 
 
-def assess(profile: Profile, baseline: Baseline, policy: Policy) -> Assessment:
-    """Measure ``profile`` against the calibration part of ``baseline``."""
-    compared = Compared(profile, baseline)
+def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: BottomK | None = None) -> Assessment:
+    """Measure ``profile``, and the ``contents`` of all rows if it is of a sample, against the calibration part of ``baseline``."""
+    compared = Compared(profile, baseline, contents=contents)
     modes, types = mode_losses(compared), type_richness(compared)
     measured = effects(compared, modes, types)
     effective = next(effect for effect in measured if effect.statistic == "effective_sample").ratio

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
-from collapse_guard.verdict.text import MEANINGS, SHOWN, chance, clip, named, sentence, short, spoke, what_next
+from collapse_guard.verdict.text import MEANINGS, SHOWN, chance, clip, decided, named, sampled, sentence, short, spoke, what_next
 
 if TYPE_CHECKING:
     from collapse_guard.verdict.changes import ModeChange
@@ -30,15 +30,22 @@ def to_markdown(verdict: Verdict) -> str:
     """Return a comment for a pull request; the table of all findings is folded."""
     gold, batch = verdict.baseline, verdict.batch
     against = _code(f"{gold.name}@{gold.digest[:12]}")
+    counted = f"{batch.rows:,} rows" + ("" if batch.sampled_rows is None else f" ({batch.sampled_rows:,} of them measured)")
     parts = [
         f"### collapse-guard: {_headline(verdict)}",
-        f"Batch {_code(batch.id)}: {batch.rows:,} rows, {batch.nulls:,} empty ones left out; against {against}, {gold.rows:,} rows.",
+        f"Batch {_code(batch.id)}: {counted}, {batch.nulls:,} empty ones left out; against {against}, {gold.rows:,} rows.",
         sentence(verdict.reason),
+        *decided(verdict),
     ]
     if verdict.phase:
         failed = _failed(verdict)
         parts += [_table(failed)] if failed else []
-        parts += [*_missing(verdict), what_next(verdict), _folded("All findings", _table(filter(spoke, verdict.findings)))]
+        parts += [
+            *sampled(verdict),
+            *_missing(verdict),
+            what_next(verdict),
+            _folded("All findings", _table(filter(spoke, verdict.findings))),
+        ]
     return "\n\n".join(parts)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
+from collapse_guard.verdict.power import LOST
 
 if TYPE_CHECKING:
     from collapse_guard.verdict.changes import ModeChange
@@ -57,8 +58,16 @@ _SHOWN_WIDTH = 76
 def render(verdict: Verdict) -> str:
     """Return the verdict as plain text of several paragraphs."""
     if verdict.phase is None:
-        return f"{_headline(verdict)}\n\n{sentence(verdict.reason)}"
-    paragraphs = [_headline(verdict), _happened(verdict), _sure(verdict), *_missing(verdict), what_next(verdict)]
+        return "\n\n".join([_headline(verdict), sentence(verdict.reason), *decided(verdict)])
+    paragraphs = [
+        _headline(verdict),
+        _happened(verdict),
+        _sure(verdict),
+        *decided(verdict),
+        *sampled(verdict),
+        *_missing(verdict),
+        what_next(verdict),
+    ]
     return "\n\n".join(paragraphs)
 
 
@@ -66,6 +75,7 @@ def _headline(verdict: Verdict) -> str:
     gold, batch = verdict.baseline, verdict.batch
     phase = f" · {verdict.phase.value.upper()}" if verdict.phase else ""
     counted = [f"{batch.rows:,} rows"]
+    counted += [] if batch.sampled_rows is None else [f"{batch.sampled_rows:,} of them measured"]
     counted += [f"{batch.nulls:,} empty ones left out"] if batch.nulls else []
     counted += [f"{batch.truncated_rows:,} cut to the model's length"] if batch.truncated_rows else []
     name = f"{gold.name}@{gold.digest[:12]}" if gold.name else "a baseline"
@@ -137,6 +147,36 @@ def _sure(verdict: Verdict) -> str:
     if verdict.shifted:
         lines.append("The batch also differs from gold in place (drift), which by itself never closes the gate.")
     return "\n".join(lines)
+
+
+def sampled(verdict: Verdict) -> list[str]:
+    """Say what a sample of the batch still shows; nothing where all rows were measured."""
+    seen, facts = verdict.sight, verdict.batch
+    if seen is None:
+        return []
+    among = {"copies": f" (among all {facts.rows:,})"}
+    losses = {f"{what}{among.get(field, '')}": getattr(seen, field) for field, what in LOST.items()}
+    shown = [f"{what} {100 * loss:g} %" for what, loss in losses.items() if loss is not None]
+    hidden = [what for what, loss in losses.items() if loss is None]
+    return [
+        f"What was seen: of {facts.rows:,} rows {facts.sampled_rows:,} were measured, drawn evenly. If they are of gold's kind, so many "
+        f"show, in 9 of 10 batches: {', '.join(shown) or 'nothing'}. Smaller losses may pass"
+        + (f", and even half of these: {', '.join(hidden)}" if hidden else "")
+        + ". So may near copies, of which seldom both are drawn."
+    ]
+
+
+def decided(verdict: Verdict) -> list[str]:
+    """Say what a first embedder saw, where a second decided; nothing where none was asked."""
+    before = verdict.confirmation
+    if before is None:
+        return []
+    first = before.outcome.upper() + (f" · {before.phase.value.upper()}" if before.phase else "")
+    near = ", ".join(MEANINGS[statistic] for statistic in before.near)
+    return [
+        f"Who decided: the first embedder said {first}, with a loss near its floor ({near}). So {before.rows:,} rows were embedded by "
+        f"{clip(before.embedder)} too, which decided; all numbers are its own."
+    ]
 
 
 def _missing(verdict: Verdict) -> list[str]:

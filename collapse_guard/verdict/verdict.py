@@ -16,6 +16,8 @@ from scipy.stats import norm
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.profile import Profile
+from collapse_guard.sampling import Census, Tally
+from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.groups import Clumps, quantile
 from collapse_guard.statistics.richness import equivalent_generations, refit_rows
 from collapse_guard.statistics.rowsums import ROW_SUMS
@@ -27,6 +29,7 @@ from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.findings import Assessment, assess
 from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
 from collapse_guard.verdict.policy import Policy
+from collapse_guard.verdict.power import Sight, sight
 from collapse_guard.verdict.text import render
 from collapse_guard.versions import library_versions
 
@@ -37,7 +40,10 @@ _POWER = 0.9
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """What came: an id, a digest of the contents in any order, and counts of rows."""
+    """What came: an id, a digest of the contents in any order, and counts of rows.
+
+    ``sampled_rows`` is how many were measured, None if all; ``truncated_rows`` counts the measured ones.
+    """
 
     id: str
     digest: str
@@ -106,6 +112,24 @@ class Anchors:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """What a first embedder, the screen, said before another decided.
+
+    Attributes
+    ----------
+    embedder, rows : identity of the one that decided, and how many rows it read
+    outcome, phase : the screen's
+    near : the statistics that were near their floors
+    """
+
+    embedder: str
+    rows: int
+    outcome: Literal["open", "closed", "undecided"]
+    phase: Phase | None
+    near: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The judgement on one batch.
 
@@ -120,6 +144,9 @@ class Verdict:
     equivalent_generations : after so many re-fits on training sets of the given size, a sample would be as poor
     anchors : rows that are gold's own; None where they were not looked for
     severity : from 0 to 1, the largest loss of each family, averaged over the families
+    sight : where only a sample was measured, the smallest losses that so many rows show; findings, modes and ``effective_sample`` are
+        then of the sample, copies of whole contents and ``repeated`` of all rows
+    confirmation : where a second embedder decided, what the first said; all else is then the second's
     """
 
     outcome: Literal["open", "closed", "undecided"]
@@ -138,6 +165,8 @@ class Verdict:
     equivalent_generations: Interval | None
     severity: Interval | None
     anchors: Anchors | None
+    sight: Sight | None
+    confirmation: Confirmation | None
     versions: dict[str, str]
     created_at: str
     seconds: dict[str, float]
@@ -164,8 +193,7 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as JSON-able values, after the published schema; a number that is not finite is None."""
-        record = _finite(asdict(self))
-        return {"schema": SCHEMA, **record, "phase": self.phase.value if self.phase else None}
+        return {"schema": SCHEMA, **_jsonable(asdict(self))}
 
     def to_json(self) -> str:
         """Return :meth:`to_dict` as text."""
@@ -206,18 +234,17 @@ def judge(
     baseline: Baseline,
     policy: Policy,
     *,
+    census: Census | None = None,
     batch_id: str | None = None,
     training_rows: int | None = None,
     seconds: dict[str, float] | None = None,
 ) -> Verdict:
-    """Judge the profile of a batch."""
-    digest = hashlib.sha256(f"{profile.content_sum}:{profile.rows}:{profile.nulls}".encode()).hexdigest()
-    batch = BatchFacts(batch_id or digest[:12], digest, profile.rows, profile.nulls, profile.truncated)
+    """Judge the profile of a batch, or of rows that were drawn from those of a ``census``."""
     gold = GoldFacts(baseline.name, baseline.digest, baseline.rows)
     common: dict[str, Any] = {
         "policy": policy,
         "baseline": gold,
-        "batch": batch,
+        "batch": _batch(profile, census, batch_id),
         "versions": library_versions(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds or {},
@@ -225,8 +252,17 @@ def judge(
     needed = rows_needed(baseline, policy, clumps(profile))
     if needed is None or profile.rows < needed:
         return _undecided(clumps(profile), needed, common)
-    found = assess(profile, baseline, policy)
-    return _decided(found, profile, baseline, policy, training_rows, common)
+    contents = census.contents if census else profile.duplicates
+    common["sight"] = sight(clumps(profile), baseline, policy, counted=contents.total) if census else None
+    common["repeated"] = _repeated(contents, baseline)
+    return _decided(assess(profile, baseline, policy, contents), baseline, policy, training_rows, common)
+
+
+def _batch(profile: Profile, census: Census | None, batch_id: str | None) -> BatchFacts:
+    read = census.tally if census else Tally(profile.rows, profile.nulls, profile.content_sum)
+    digest = hashlib.sha256(f"{read.content_sum}:{read.rows}:{read.nulls}".encode()).hexdigest()
+    sampled = profile.rows if census else None
+    return BatchFacts(batch_id or digest[:12], digest, read.rows, read.nulls, profile.truncated, sampled)
 
 
 def rows_needed(baseline: Baseline, policy: Policy, batch: Clumps) -> int | None:
@@ -247,19 +283,23 @@ def rows_needed(baseline: Baseline, policy: Policy, batch: Clumps) -> int | None
 
 def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Verdict:
     size = f", in groups of the size that these have ({batch.rows_a_group:,.0f} rows)," if batch.rows_a_group > 1 else ""
+    facts = common["batch"]
     if needed is None:
         reason = "cannot judge: gold is too small to show a loss of its tail at these settings. Freeze more gold rows."
+    elif facts.sampled_rows is not None and needed <= facts.rows:
+        reason = (
+            f"cannot judge: {batch.rows:,} measured of {facts.rows:,} rows are too few. At least {needed:,} rows{size} would do; raise "
+            "--max-rows (max_rows) to so many."
+        )
     else:
         reason = (
             f"cannot judge: {batch.rows:,} rows are too few. At least {needed:,} rows{size} would do; gather more before checking."
         )
     return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
-                   effective_sample=None, equivalent_generations=None, severity=None, anchors=None, **common)  # fmt: skip
+                   effective_sample=None, equivalent_generations=None, severity=None, anchors=None, sight=None, confirmation=None, **common)  # fmt: skip
 
 
-def _decided(
-    found: Assessment, profile: Profile, baseline: Baseline, policy: Policy, training_rows: int | None, common: dict[str, Any]
-) -> Verdict:
+def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_rows: int | None, common: dict[str, Any]) -> Verdict:
     failed = [finding for finding in found.findings if finding.failed]
     families = {finding.family for finding in failed if finding.family != "drift"}
     late = {finding.family for finding in failed if finding.late and finding.family != "drift"}
@@ -273,11 +313,11 @@ def _decided(
         findings=found.findings,
         vanished_modes=changes(found.lost, found.lost, baseline) if families else (),
         overgrown_modes=changes(found.overgrown, found.lost, baseline),
-        repeated=_repeated(profile, baseline),
         effective_sample=_effective_sample(found.effective, found.compared_rows) if math.isfinite(found.effective[2]) else None,
         equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
         severity=_severity(found.findings),
         anchors=None,
+        confirmation=None,
         **common,
     )
 
@@ -297,8 +337,8 @@ def _reason(phase: Phase, failed: list[Finding]) -> str:
     return meaning + (f"; seen in {', '.join(seen)}" if seen else "")
 
 
-def _repeated(profile: Profile, baseline: Baseline) -> tuple[Repeated, ...]:
-    counts, texts = profile.duplicates.counts, profile.duplicates.payload
+def _repeated(contents: BottomK, baseline: Baseline) -> tuple[Repeated, ...]:
+    counts, texts = contents.counts, contents.payload
     most = [row for row in np.argsort(-counts, kind="stable")[:MOST_REPEATED] if counts[row] > 1]
     shown = baseline.exemplars and baseline.kind == "text"
     return tuple(Repeated(int(counts[row]), bytes(texts[row]).decode(errors="ignore") if shown else None) for row in most)
@@ -328,12 +368,14 @@ def _largest_losses(findings: list[Finding]) -> tuple[float, float, float]:
     return estimate, low, high
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any part of a verdict
     match value:
         case dict():
-            return {key: _finite(part) for key, part in value.items()}
+            return {key: _jsonable(part) for key, part in value.items()}
         case list() | tuple():
-            return [_finite(part) for part in value]
+            return [_jsonable(part) for part in value]
+        case Phase():
+            return value.value
         case float() if not math.isfinite(value):
             return None
     return value

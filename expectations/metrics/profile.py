@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.profile import Profile
 
@@ -41,7 +41,7 @@ class ColumnProfile(EngineMetric):
             groups = values["group_column"] or baseline.group_column
             request = Request(asked.metric_domain_kwargs, baseline, (groups,) if groups else ())
             with rows_of(asked.execution_engine, request) as source:
-                found = guard.measured(source, baseline, column=request.columns, group_column=values["group_column"])
+                found = measuring.measured(source, baseline, column=request.columns, group_column=values["group_column"])
             return Measured(found, f"{baseline.name}@{baseline.digest}")
 
         return caught(work)

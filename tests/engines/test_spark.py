@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.engines import spark as engine
 from collapse_guard.errors import InvalidInputError
@@ -80,7 +80,7 @@ def test_partitions_add_up(spark: SparkSession, mixture_baseline: cg.Baseline, p
     """One partition, several, and more than there are rows for: the profile is that of pandas."""
     frame = mixture(10 if parts == 12 else 3000, 1)
     assert_same(
-        guard.measured(on_spark(spark, frame, parts), mixture_baseline).whole, guard.measured(frame, mixture_baseline).whole
+        measuring.measured(on_spark(spark, frame, parts), mixture_baseline).whole, measuring.measured(frame, mixture_baseline).whole
     )
 
 
@@ -88,13 +88,13 @@ def test_skewed_and_empty_partitions(spark: SparkSession, mixture_baseline: cg.B
     """All rows but a few in one partition, and most partitions empty."""
     frame = mixture(2000, 1).assign(key=[0] * 1990 + list(range(1, 11)))
     skewed = on_spark(spark, frame).repartition(16, "key")
-    assert_same(guard.measured(skewed, mixture_baseline).whole, guard.measured(frame, mixture_baseline).whole)
+    assert_same(measuring.measured(skewed, mixture_baseline).whole, measuring.measured(frame, mixture_baseline).whole)
 
 
 def test_each_partition_is_read_once(spark: SparkSession, mixture_baseline: cg.Baseline, tmp_path: Path) -> None:
     """However many jobs Spark makes of it, a check reads each partition once, and the driver gets few sums."""
     frame = marked(spark.range(1200, numPartitions=12).selectExpr("array_repeat(float(id + 1), 16) AS vector"), tmp_path)
-    part = partial(guard.measure, baseline=mixture_baseline.bare(), columns=("vector",))
+    part = partial(measuring.measure, baseline=mixture_baseline.bare(), columns=("vector",))
     sums = list(engine.reduced(frame, ["vector"], part, kind=AnchoredProfile))
     assert sum(AnchoredProfile.from_arrays(arrays).whole.rows for arrays in sums) == 1200
     assert len(sums) <= engine.SUMS
@@ -105,7 +105,7 @@ def test_a_task_that_is_tried_again_counts_once(spark: SparkSession, mixture_bas
     """A partition that failed after its last row was read gives the same profile at the second try."""
     frame = mixture(1000, 1)
     flaky = marked(on_spark(spark, frame, 1), tmp_path, fail_first=True)
-    assert_same(guard.measured(flaky, mixture_baseline).whole, guard.measured(frame, mixture_baseline).whole)
+    assert_same(measuring.measured(flaky, mixture_baseline).whole, measuring.measured(frame, mixture_baseline).whole)
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -116,7 +116,7 @@ def test_executors_import_neither_torch_nor_great_expectations(
     written = tmp_path / "modules.json"
 
     def measured(reader: pa.RecordBatchReader) -> AnchoredProfile:
-        profile = guard.measure(reader, baseline, columns=("text",))
+        profile = measuring.measure(reader, baseline, columns=("text",))
         written.write_text(json.dumps([profile.whole.rows, sorted(sys.modules)]))
         return profile
 
@@ -132,16 +132,16 @@ def test_executors_import_neither_torch_nor_great_expectations(
 def test_texts_with_nulls(spark: SparkSession, text_baseline: cg.Baseline) -> None:
     """Nulls and blanks are counted as on one machine."""
     frame = pd.DataFrame({"text": [*sentences(500, 1), None, None, "  "]})
-    found = guard.measured(on_spark(spark, frame), text_baseline).whole
+    found = measuring.measured(on_spark(spark, frame), text_baseline).whole
     assert found.nulls == 3
-    assert_same(found, guard.measured(frame, text_baseline).whole)
+    assert_same(found, measuring.measured(frame, text_baseline).whole)
 
 
 def test_nulls_that_became_texts_are_suspected(spark: SparkSession, text_baseline: cg.Baseline) -> None:
     """Without Arrow, createDataFrame writes a pandas null as the text nan: the user is warned."""
     frame = pd.DataFrame({"text": pd.Series([*sentences(90, 1), *[None] * 10], dtype="str")})
     with pytest.warns(UserWarning, match="10 of 100 texts read 'nan'"):
-        guard.measured(spark.createDataFrame(frame), text_baseline)
+        measuring.measured(spark.createDataFrame(frame), text_baseline)
 
 
 def test_spark_vectors(spark: SparkSession, mixture_baseline: cg.Baseline) -> None:
@@ -151,8 +151,8 @@ def test_spark_vectors(spark: SparkSession, mixture_baseline: cg.Baseline) -> No
     frame = mixture(500, 1)
     rows = [(Vectors.dense(vector.tolist()),) for vector in frame.vector]
     assert_same(
-        guard.measured(spark.createDataFrame(rows, ["vector"]), mixture_baseline).whole,
-        guard.measured(frame, mixture_baseline).whole,
+        measuring.measured(spark.createDataFrame(rows, ["vector"]), mixture_baseline).whole,
+        measuring.measured(frame, mixture_baseline).whole,
     )
 
 
@@ -174,16 +174,16 @@ def test_numeric_columns(spark: SparkSession, numeric_baseline: cg.Baseline) -> 
     frame = numbers(800, 1)
     frame.loc[:9, "a.b"] = np.nan
     rows = spark.createDataFrame(frame).selectExpr("`a.b`", "CAST(c AS DECIMAL(20, 2)) AS c")
-    found = guard.measured(rows, numeric_baseline).whole
+    found = measuring.measured(rows, numeric_baseline).whole
     assert found.nulls == 10
-    assert_same(found, guard.measured(frame, numeric_baseline).whole)
+    assert_same(found, measuring.measured(frame, numeric_baseline).whole)
 
 
 def test_groups_travel_beside(spark: SparkSession, tmp_path: Path) -> None:
     """The column of groups is read with the values."""
     frame = mixture(2000, 0).assign(day=np.arange(2000) // 20)
     baseline = cg.freeze(frame, "vector", "grouped", store=tmp_path, group_column="day")
-    assert_same(guard.measured(on_spark(spark, frame), baseline).whole, guard.measured(frame, baseline).whole)
+    assert_same(measuring.measured(on_spark(spark, frame), baseline).whole, measuring.measured(frame, baseline).whole)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_errors_are_ours(
 ) -> None:
     """Rows that cannot be measured raise one short error, whether the driver, a worker or Spark found it."""
     with pytest.raises(InvalidInputError, match=message) as raised:
-        guard.measured(spark.range(10, numPartitions=2).selectExpr(rows), mixture_baseline, **options)
+        measuring.measured(spark.range(10, numPartitions=2).selectExpr(rows), mixture_baseline, **options)
     assert "\n" not in str(raised.value)
     assert "org.apache" not in str(raised.value)
 
@@ -275,7 +275,7 @@ import re, sys
 from pathlib import Path
 import numpy as np, pyarrow as pa
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 from tests.engines.servers import classic_spark
 def vectors(batches):
     for batch in batches:
@@ -283,7 +283,7 @@ def vectors(batches):
         values = np.random.default_rng(int(ids[0])).standard_normal(len(ids) * 256, dtype=np.float32)
         yield pa.record_batch([pa.FixedSizeListArray.from_arrays(values, 256).cast(pa.list_(pa.float32()))], names=["vector"])
 rows = classic_spark().range(1_000_000, numPartitions=int(sys.argv[2])).mapInArrow(vectors, "vector array<float>")
-profile = guard.measured(rows, cg.Store(sys.argv[1]).load("wide")).whole
+profile = measuring.measured(rows, cg.Store(sys.argv[1]).load("wide")).whole
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
 print(profile.rows, peak)
 """

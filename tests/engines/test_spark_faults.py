@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.engines import spark as engine
 from collapse_guard.errors import InvalidInputError
@@ -54,7 +54,7 @@ def narrowed() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def expected(narrowed: pd.DataFrame, mixture_baseline: cg.Baseline) -> AnchoredProfile:
     """Return what pandas finds in it."""
-    return guard.measured(narrowed, mixture_baseline)
+    return measuring.measured(narrowed, mixture_baseline)
 
 
 def assert_same_verdict(
@@ -108,7 +108,7 @@ def test_however_the_rows_lie(
 ) -> None:
     """Skewed, empty, tiny, shuffled, sorted, written and read again."""
     rows = LAYOUTS[layout](on_spark(spark, narrowed), tmp_path)
-    assert_same_verdict(guard.measured(rows, mixture_baseline), expected, mixture_baseline)
+    assert_same_verdict(measuring.measured(rows, mixture_baseline), expected, mixture_baseline)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_whatever_the_session_says(
     name, value = setting.split("=")
     rows = on_spark(spark, narrowed).repartition(5, "row")
     with configured(spark, name, value):
-        assert_same_verdict(guard.measured(rows, mixture_baseline), expected, mixture_baseline)
+        assert_same_verdict(measuring.measured(rows, mixture_baseline), expected, mixture_baseline)
 
 
 def test_no_more_rows_at_a_time_than_fit(spark: SparkSession) -> None:
@@ -156,10 +156,10 @@ def test_texts_some_of_which_are_golds_own(spark: SparkSession, private_store: t
     gold, store = private_store
     baseline = cg.Store(store).load("private")
     frame = pd.DataFrame({"text": [*sentences(1500, 1), *gold[:300], None, " "]})
-    found = guard.measured(on_spark(spark, frame, 3 * engine.SUMS), baseline)
+    found = measuring.measured(on_spark(spark, frame, 3 * engine.SUMS), baseline)
     assert found.rows >= 300
     # The edges are quantiles of gold's own distances: some of its rows lie on them.
-    assert_same_verdict(found, guard.measured(frame, baseline), baseline, "open", on_edge=5)
+    assert_same_verdict(found, measuring.measured(frame, baseline), baseline, "open", on_edge=5)
 
 
 def test_random_columns(spark: SparkSession, narrowed: pd.DataFrame, mixture_baseline: cg.Baseline) -> None:
@@ -169,7 +169,7 @@ def test_random_columns(spark: SparkSession, narrowed: pd.DataFrame, mixture_bas
     rows = on_spark(spark, narrowed).where(F.rand() < 0.5).withColumn("noise", F.rand())
     there = pd.DataFrame({"vector": [row.vector for row in rows.select("vector").collect()]})
     assert 0.4 * ROWS < len(there) < 0.6 * ROWS
-    assert_same_verdict(guard.measured(rows, mixture_baseline), guard.measured(there, mixture_baseline), mixture_baseline)
+    assert_same_verdict(measuring.measured(rows, mixture_baseline), measuring.measured(there, mixture_baseline), mixture_baseline)
 
 
 def test_a_stream_is_checked_batch_by_batch(
@@ -182,7 +182,7 @@ def test_a_stream_is_checked_batch_by_batch(
     with pytest.raises(InvalidInputError, match=r"got a stream.*foreachBatch"):
         cg.check(stream, mixture_baseline)
     found: list[AnchoredProfile] = []
-    query = stream.writeStream.foreachBatch(lambda batch, _: found.append(guard.measured(batch, mixture_baseline)))
+    query = stream.writeStream.foreachBatch(lambda batch, _: found.append(measuring.measured(batch, mixture_baseline)))
     query.trigger(availableNow=True).start().awaitTermination()
     assert len(found) == 1
     assert_same_verdict(found[0], expected, mixture_baseline)
@@ -202,7 +202,7 @@ def test_a_worker_that_is_killed(
 
     rows = on_spark(spark, narrowed)
     with configured(spark, "spark.sql.execution.arrow.maxRecordsPerBatch", "500"):
-        found = guard.measured(rows.mapInArrow(kill, rows.schema), mixture_baseline)
+        found = measuring.measured(rows.mapInArrow(kill, rows.schema), mixture_baseline)
     assert (tmp_path / "killed").exists()
     assert_same_verdict(found, expected, mixture_baseline)
 
@@ -260,7 +260,7 @@ from pathlib import Path
 import numpy as np
 from pyspark.sql import SparkSession
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 master, store, batch, folder = sys.argv[1:]
 spark = SparkSession.builder.master(master).config(map={
     "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false",
@@ -297,7 +297,7 @@ def marked(rows, name, fault=None):
 baseline = cg.Store(store).load("mixture")
 for name, fault in {"killed": kill_executor, "slow": wait, "failed": fail}.items():
     rows = marked(marked(spark.read.parquet(batch), f"{name}-before").repartition(4), name, fault)
-    found = guard.measured(rows, baseline)
+    found = measuring.measured(rows, baseline)
     np.savez(Path(folder) / f"{name}.npz", **found.to_arrays())
 spark.stop()
 """

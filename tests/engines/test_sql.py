@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import collapse_guard as cg
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.engines.sql import ROWS_AT_ONCE, sql_batches
 from collapse_guard.errors import ColumnNotFoundError, InvalidInputError
 from collapse_guard.profile import Profile
@@ -86,8 +86,8 @@ def test_vectors(
     rows = [{"vector": stored(vector.tolist())} for vector in frame.vector] + [{"vector": None}] * 3
     connection = connect(database)
     source = table(connection, f"vector {kind}", rows)
-    found = guard.measured(sql_batches(connection, source, ["vector"], kind="vectors"), mixture_baseline).whole
-    assert_same(found, guard.measured(pd.concat([frame, pd.DataFrame({"vector": [None] * 3})]), mixture_baseline).whole)
+    found = measuring.measured(sql_batches(connection, source, ["vector"], kind="vectors"), mixture_baseline).whole
+    assert_same(found, measuring.measured(pd.concat([frame, pd.DataFrame({"vector": [None] * 3})]), mixture_baseline).whole)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "duckdb", "postgresql"])

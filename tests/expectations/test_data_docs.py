@@ -28,7 +28,7 @@ import collapse_guard.expectations as cge
 from collapse_guard.expectations import rendering
 from collapse_guard.expectations.mode_plot import mode_counts, mode_plot
 from collapse_guard.expectations.rendering import DataDocs, bounds, diagnostic, escaped_once, prescriptive
-from collapse_guard.guard import measured
+from collapse_guard.measuring import measured
 from tests.conftest import sentences
 
 pytestmark = pytest.mark.gx

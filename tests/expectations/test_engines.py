@@ -30,7 +30,7 @@ from great_expectations.expectations.row_conditions import Column
 
 import collapse_guard as cg
 import collapse_guard.expectations as cge
-from collapse_guard import guard
+from collapse_guard import measuring
 from tests.conftest import mixture, sentences
 from tests.engines.servers import classic_spark, connect_server, postgres
 
@@ -444,13 +444,13 @@ def test_expectations_about_rows_list_the_rows_that_pandas_lists(answers: Callab
 
 def test_expectations_measure_a_frame_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On pandas, too, the column is measured once."""
-    calls, real = [], guard.measured
+    calls, real = [], measuring.measured
 
     def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passes on
         calls.append(options)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(guard, "measured", counted)
+    monkeypatch.setattr(measuring, "measured", counted)
     assert all(each["success"] for each in results(pandas_batches(folder), "healthy", *batch_level(folder)))
     assert len(calls) == 1
 

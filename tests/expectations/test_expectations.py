@@ -17,7 +17,7 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.row_conditions import Column
 
 import collapse_guard.expectations as cge
-from collapse_guard import guard
+from collapse_guard import measuring
 from collapse_guard.expectations.base import BaselineExpectation
 from collapse_guard.expectations.checkpoint import gate_checkpoint
 from collapse_guard.expectations.metrics.profile import ColumnProfile
@@ -92,13 +92,13 @@ def test_shadow_mode_passes(validate: Validate, gold_store: Path) -> None:
 
 def test_one_profile_for_all_expectations(validate: Validate, gold_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Expectations on one column and baseline share one pass over the batch, whatever their thresholds."""
-    calls, real = [], guard.measured
+    calls, real = [], measuring.measured
 
     def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passes on
         calls.append(options)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(guard, "measured", counted)
+    monkeypatch.setattr(measuring, "measured", counted)
     results = validate(
         mixture(1000, 1),
         gate(gold_store),

@@ -27,7 +27,7 @@ def features(rows: Vectors) -> Vectors:
 
 def compare(batch: Vectors, healthy: Vectors) -> Mmd:
     known = features(healthy)
-    return mmd(Features.of(features(batch)), Features.of(known), null_moments(known.astype(np.float64)))
+    return mmd(Features.of(features(batch)), Features.of(known), null_moments(known))
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +93,8 @@ def test_the_further_the_mean_the_smaller_the_p_value() -> None:
 
 def test_null_moments_are_traces_of_powers_of_the_covariance() -> None:
     """The sums of powers of the eigenvalues are tr S, tr S^2 and tr S^3, which need no eigenvalues."""
-    rows = features(gaussian_mixture(200, np.random.default_rng(5))).astype(np.float64)
-    covariance = np.cov(rows, rowvar=False, ddof=0)
+    rows = features(gaussian_mixture(200, np.random.default_rng(5)))
+    covariance = np.cov(rows.astype(np.float64), rowvar=False, ddof=0)
     traces = [np.trace(np.linalg.matrix_power(covariance, power)) for power in (1, 2, 3)]
     np.testing.assert_allclose(null_moments(rows), traces, rtol=1e-9)
 
