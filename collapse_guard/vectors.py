@@ -85,14 +85,13 @@ def unit(matrix: Vectors) -> Vectors:
 
 
 def squared_distances(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Floats:
-    """Return ``(…, n, m)`` squared Euclidean distances between the rows of two arrays ``(…, n, d)`` and ``(…, m, d)``.
+    """Return ``(…, n, m)`` squared Euclidean distances between the rows of two arrays ``(…, n, d)`` and ``(…, m, d)``, in their precision.
 
     Examples
     --------
     >>> squared_distances(np.array([[0.0], [1.0]]), np.array([[3.0]])).tolist()
     [[9.0], [4.0]]
     """
-    left, right = left.astype(np.float64), right.astype(np.float64)
     lengths = (left**2).sum(axis=-1)[..., :, None] + (right**2).sum(axis=-1)[..., None, :]
     return np.asarray(np.maximum(lengths - 2 * (left @ np.swapaxes(right, -1, -2)), 0))
 

@@ -61,11 +61,15 @@ class Moments:
 
     def leading_axes(self, axes: int) -> Floats:
         """Return ``(d, axes)`` principal axes, those of most variance; all d if there are fewer."""
-        return np.asarray(np.linalg.eigh(self.covariance)[1][:, -axes:])
+        return np.asarray(self._principal_axes[:, -axes:])
 
     def along(self, axes: Floats) -> Moments:
         """Return the moments of the rows' coordinates on the ``(d, a)`` orthonormal ``axes``."""
         return Moments(self.count, self.mean @ axes, axes.T @ self.scatter @ axes)
+
+    @cached_property
+    def _principal_axes(self) -> Floats:
+        return np.asarray(np.linalg.eigh(self.covariance)[1])
 
     @cached_property
     def eigenvalues(self) -> Floats:

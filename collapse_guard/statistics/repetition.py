@@ -178,6 +178,7 @@ def close_rows(rows: Vectors, radius: float) -> int:
 
 def close_groups(rows: Vectors, radius: float) -> Counts:
     """Return ``(n,)`` numbers of the group of each of the ``(n, d)`` rows: those within ``radius``, if through others, are one."""
+    rows = rows.astype(np.float64)
     near = [
         np.argwhere(squared_distances(rows[start : start + _AT_ONCE], rows) <= radius**2) + np.array([start, 0])
         for start in range(0, len(rows), _AT_ONCE)

@@ -62,7 +62,8 @@ def block_radii(blocks: Vectors) -> Floats:
 
     Gold plays no part, so a shift of the whole batch changes nothing.
     """
-    return np.sqrt(np.partition(squared_distances(blocks, blocks), NEIGHBOUR, axis=2)[:, :, NEIGHBOUR])
+    exact = blocks.astype(np.float64)  # copies lie at no distance
+    return np.sqrt(np.partition(squared_distances(exact, exact), NEIGHBOUR, axis=2)[:, :, NEIGHBOUR])
 
 
 def neighbour_tail(radii: Floats, radius: float) -> Floats:
@@ -97,4 +98,5 @@ def _surrounded(block: Vectors, reach: Floats, gold: Vectors) -> float:
 
 
 def _within(block: Vectors, reach: Floats, gold: Vectors) -> npt.NDArray[np.bool_]:
+    gold, block = (rows.astype(np.float64) for rows in (gold, block))
     return np.asarray(squared_distances(gold, block) <= reach[None, :] ** 2)
