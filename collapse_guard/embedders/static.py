@@ -19,13 +19,15 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 import platformdirs
+from scipy.sparse import csr_array
 from tokenizers import Tokenizer
 
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder, minilm_fingerprint
+from collapse_guard.embedders.tokens import WordTokenizer
 from collapse_guard.errors import EmbedderError, InvalidInputError
 from collapse_guard.progress import progress
-from collapse_guard.vectors import unit
+from collapse_guard.vectors import Vectors, unit
 
 DIMENSION = 256
 _SMOOTHING = 1e-4
@@ -48,12 +50,9 @@ class StaticEmbedder:
     kind = "static"
 
     def __init__(self, table: npt.NDArray[np.float16], tokenizer: str, source: str) -> None:
-        from model2vec import StaticModel  # noqa: PLC0415 - half a second that an import of collapse_guard need not pay
-
         self.table, self.tokenizer, self.source = table, tokenizer, source
-        self._model = StaticModel(table.astype(np.float32), Tokenizer.from_str(tokenizer), max_length=None)
-        # A text without one known token (only emoji, say) has no mean: it stands where the unknown token stands.
-        self._unknown = self._model.embedding[self._model.unk_token_id or 0]
+        self._vectors = table.astype(np.float32)
+        self._words = WordTokenizer(tokenizer)
 
     @property
     def dimension(self) -> int:
@@ -68,7 +67,7 @@ class StaticEmbedder:
 
     def encode(self, values: Sequence[str]) -> Encoded:
         """Return one unit vector a text. Texts are read in full, so none is truncated."""
-        vectors = self._model.encode(values, use_multiprocessing=False).astype(np.float32)
+        vectors = self._means(values)
         unread = ~vectors.any(axis=1)
         if len(values) >= _ENOUGH and unread.mean() > _UNREADABLE:
             msg = (
@@ -76,8 +75,18 @@ class StaticEmbedder:
                 "Freeze gold with another embedder: a sentence-transformers model of that language, or vectors of your own."
             )
             raise InvalidInputError(msg)
-        vectors[unread] = self._unknown
+        # A text without one known token (only emoji, say) has no mean: it stands where the unknown token stands.
+        vectors[unread] = self._vectors[self._words.unknown or 0]
         return Encoded(unit(vectors), np.zeros(len(values), dtype=bool))
+
+    def _means(self, values: Sequence[str]) -> Vectors:
+        """Return the mean vector of each text's known tokens, zero if it has none, summed in their order whatever the chunk."""
+        tokens, starts = self._words.tokens(values)
+        known = tokens != self._words.unknown
+        starts = np.concatenate([[0], np.cumsum(known)])[starts]
+        ones = np.ones(starts[-1], dtype=np.float32)
+        counted = csr_array((ones, tokens[known], starts), shape=(len(values), len(self._vectors)))
+        return np.asarray(counted @ self._vectors / np.maximum(np.diff(starts), 1)[:, None].astype(np.float32))
 
 
 def cached_static() -> StaticEmbedder:

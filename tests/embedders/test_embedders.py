@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import collapse_guard as cg
 from collapse_guard.embedders import sentence
@@ -17,21 +19,9 @@ from collapse_guard.embedders.columns import NumericEmbedder
 from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder
-from collapse_guard.embedders.static import StaticEmbedder, cached_static
+from collapse_guard.embedders.static import StaticEmbedder
 from collapse_guard.errors import EmbedderError, IncompatibleError, InvalidInputError
 from tests.conftest import sentences
-
-
-@pytest.fixture(scope="module")
-def minilm() -> SentenceEmbedder:
-    """Return the transformer, loaded once."""
-    return SentenceEmbedder("minilm")
-
-
-@pytest.fixture(scope="module")
-def static() -> StaticEmbedder:
-    """Return the static table, distilled or from the cache."""
-    return cached_static()
 
 
 @pytest.mark.parametrize("name", ["minilm", "static"])
@@ -75,6 +65,17 @@ def test_long_texts_are_counted_or_read(minilm: SentenceEmbedder, static: Static
     assert encoded.vectors[0] @ encoded.vectors[1] < 0.95
 
 
+def test_neither_order_nor_chunks_change_a_transformers_vector(minilm: SentenceEmbedder) -> None:
+    """But for rounding: texts of all lengths share other batches, and cut ones are still counted."""
+    texts = ["cat " * number for number in (1, 300, 3, 40, 254, 255, 2, 120)] + sentences(40, 0)
+    together = minilm._encode(texts)
+    for part in ([*range(len(texts))][::-1], [*range(5, 9)], [1]):
+        again = minilm._encode([texts[row] for row in part])
+        np.testing.assert_allclose(again.vectors, together.vectors[part], atol=1e-6)
+        assert again.truncated.tolist() == together.truncated[part].tolist()
+    assert np.flatnonzero(together.truncated).tolist() == [1, 5]  # 254 words and two marks are all that it reads
+
+
 def test_texts_without_known_words_have_a_place(static: StaticEmbedder) -> None:
     """Emoji alone are no zero vector."""
     np.testing.assert_allclose(np.linalg.norm(static.encode(["🦄🦄"]).vectors, axis=1), 1, rtol=1e-5)
@@ -86,23 +87,29 @@ def test_texts_that_cannot_be_read_are_refused(static: StaticEmbedder) -> None:
         static.encode([f"🦄{'🐉' * number}" for number in range(50)])
 
 
-def test_each_distinct_text_is_encoded_once() -> None:
-    """Copies, within a chunk and over chunks, cost nothing."""
+class Counting:
+    """An embedder that remembers what it was given; a vector tells its text's length."""
 
-    class Counting:
-        kind, identity, dimension = "test", "test", 2
-        seen: list[str] = []  # noqa: RUF012 - the test reads it
+    kind, identity, dimension = "test", "test", 2
 
-        def encode(self, values: Sequence[str]) -> Encoded:
-            self.seen.extend(values)
-            return Encoded(np.array([[len(value), 1] for value in values], dtype=np.float32), np.zeros(len(values), dtype=bool))
+    def __init__(self) -> None:
+        self.seen: list[str] = []
 
-    embedder = DistinctEmbedder(Counting())
-    first = embedder.encode(["a", "bb", "a"])
-    second = embedder.encode(["bb", "ccc"])
-    assert Counting.seen == ["a", "bb", "ccc"]
-    assert first.vectors[:, 0].tolist() == [1, 2, 1]
-    assert second.vectors[:, 0].tolist() == [2, 3]
+    def encode(self, values: Sequence[str]) -> Encoded:
+        """Return the lengths; texts of more than two letters are marked."""
+        self.seen.extend(values)
+        vectors = np.array([[len(value), 1] for value in values], dtype=np.float32)
+        return Encoded(vectors, np.array([len(value) > 2 for value in values]))
+
+
+@given(values=st.lists(st.sampled_from(["a", "bb", "ccc", "", "A"]), min_size=1))
+def test_each_distinct_text_of_a_call_is_encoded_once(values: list[str]) -> None:
+    """Copies cost nothing, and every text has its own vector and mark in its own place."""
+    embedder = Counting()
+    encoded = DistinctEmbedder(embedder).encode(values)
+    assert embedder.seen == list(dict.fromkeys(values))
+    assert encoded.vectors[:, 0].tolist() == [len(value) for value in values]
+    assert encoded.truncated.tolist() == [len(value) > 2 for value in values]
 
 
 def test_numeric_columns_are_scaled_robustly() -> None:
