@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -278,6 +279,8 @@ def _index(rows: Vectors) -> faiss.IndexFlatL2:
 def _search(index: faiss.IndexFlatL2, rows: Vectors, k: int) -> tuple[Floats, npt.NDArray[np.int64]]:
     if not len(rows):
         return np.empty((0, k)), np.empty((0, k), dtype=np.int64)
+    if _FORKED.is_set():  # threads that a child starts itself have their own number of them
+        _faiss().omp_set_num_threads(1)
     squared, which = index.search(np.ascontiguousarray(rows), k)
     return np.maximum(squared, 0).astype(np.float64), which
 
@@ -291,7 +294,12 @@ def _faiss() -> Any:  # noqa: ANN401 - faiss has no usable types
     return faiss
 
 
+_FORKED = threading.Event()
+"""Set in a forked child."""
+
+
 def _one_thread_each() -> None:
+    _FORKED.set()
     if "faiss" in sys.modules:
         sys.modules["faiss"].omp_set_num_threads(1)
     if "torch" in sys.modules:

@@ -190,8 +190,8 @@ def check(
     if training_rows is not None and training_rows < 1:
         msg = f"expected training_rows of at least 1, got {training_rows}. Leave it out if it is not known."
         raise InvalidInputError(msg)
-    if max_rows is not None and max_rows < 1:
-        msg = f"expected max_rows of at least 1, got {max_rows}. Leave it out to measure every row."
+    if max_rows is not None and (not isinstance(max_rows, int) or isinstance(max_rows, bool) or max_rows < 1):
+        msg = f"expected max_rows to be a whole number of at least 1, got {max_rows!r}. Leave it out to measure every row."
         raise InvalidInputError(msg)
     if max_rows is not None or confirm:
         _require_rereadable(batch)
@@ -208,8 +208,11 @@ def check(
     near = in_doubt(verdict) if second else ()
     if not (second and near):
         return verdict
-    most = min(CONFIRMED_ROWS, max_rows or CONFIRMED_ROWS)
-    return confirmed(verdict, judged(second, most=most, census=census)[0], near, second.embedder_description["identity"])
+    found, _ = judged(second, most=min(CONFIRMED_ROWS, max_rows or CONFIRMED_ROWS), census=census)
+    if found.batch.digest != verdict.batch.digest:
+        msg = "expected the rows that were screened, got others when they were read again. Write the batch to a file, or hold it in a table."
+        raise InvalidInputError(msg)
+    return confirmed(verdict, found, near, second.embedder_description["identity"])
 
 
 def _judged(
@@ -285,8 +288,12 @@ def _asked_kind(embedder: str | None) -> Kind | None:
 
 
 def _second_embedder(rows: _Rows, first: Embedder, confirm: str | None, parent: Baseline | None) -> Embedder | None:
-    if parent and parent.companion:
-        return parent.companion.embedder
+    if parent:
+        has = parent.companion and parent.companion.embedder_name
+        if confirm not in (None, has):
+            msg = f"expected the parent's second embedder, {has}, got confirm={confirm!r}: an extension has its parent's. Leave confirm out."
+            raise InvalidInputError(msg)
+        return parent.companion.embedder if parent.companion else None
     if not confirm:
         return None
     second = embedder_for_text(confirm) if rows.kind == "text" else first

@@ -16,7 +16,7 @@ from collapse_guard.contents import text_keys, vector_keys
 from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Chunk, chunks
-from collapse_guard.engines.spark import is_spark, reduced
+from collapse_guard.engines.spark import is_spark, part_number, reduced
 from collapse_guard.engines.total import rows_of
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.progress import progress
@@ -51,6 +51,9 @@ def measured(
     if drawn:
         sample = draw(batch, baseline, drawn.bound, columns=columns, group_column=group_column)
         require_same(drawn.tally, sample.tally)
+        if not sample.profile.whole.rows:
+            msg = "expected some rows to be drawn, got none: the batch gave its rows in another order when it was read again. Ask for more rows."
+            raise InsufficientDataError(msg)
         return sample.profile
     total = measure(batch, baseline, columns=columns, group_column=group_column)
     if not total.whole.rows:
@@ -121,11 +124,11 @@ def count(
     """Take the census of one part of a batch, which may have no rows; those of the parts add up to that of the whole."""
     if is_spark(batch):
         part = partial(count, baseline=baseline.bare(), most=most, columns=columns, group_column=group_column)
-        parts = reduced(batch, _wanted(columns, baseline, group_column), part)
+        parts = reduced(batch, _wanted(columns, baseline, group_column), part, kind=Census)
         return sum(map(Census.from_arrays, parts), Census.of((), text_keys, most))
     with progress(None, "counting", "rows", total=partial(rows_of, batch)) as bar:
         chunked = passing(_chunks(batch, columns, baseline, group_column), bar)
-        return Census.of(chunked, _keys_of(baseline), most)
+        return Census.of(chunked, _keys_of(baseline), most, part_number())
 
 
 def draw(
@@ -142,7 +145,7 @@ def draw(
         parts = reduced(batch, _wanted(columns, baseline, group_column), part, kind=Sample)
         return sum(map(Sample.from_arrays, parts), Sample(Tally(), no_rows(baseline.frame)))
     chunked = _chunks(batch, columns, baseline, group_column)
-    return Sample.of(chunked, _keys_of(baseline), bound, partial(_profile, baseline=baseline))
+    return Sample.of(chunked, _keys_of(baseline), bound, partial(_profile, baseline=baseline), part_number())
 
 
 def _columns(column: str | Sequence[str] | None, baseline: Baseline) -> tuple[str, ...]:

@@ -54,9 +54,10 @@ class Tally:
 class Priorities:
     """Uniform priorities of the rows of one stream, independent also between copies of one content.
 
-    A priority mixes the row's content key, the number of its copy within its chunk, and a salt that depends on all contents of the
-    stream up to this chunk. So it is the same whenever the same rows come in the same order and chunks, on whatever machine and at
-    whatever try, and there is no random state. A hash of the content alone would not do: all copies of a frequent content would be
+    A priority mixes the row's content key, the number of its copy within its chunk, and a salt that depends on the ``part`` of the batch
+    that the stream is and on all its contents up to this chunk. So it is the same whenever the same rows come in the same order and
+    chunks, on whatever machine and at whatever try, and there is no random state. A hash of the content alone would not do: all copies of
+    a frequent content would be
     drawn or none, and healthy data would look thinned out or crowded.
 
     Examples
@@ -67,7 +68,11 @@ class Priorities:
     (True, 3)
     """
 
-    _salt: Keys = field(default_factory=lambda: np.zeros(1, dtype=np.uint64))
+    part: int = 0
+    _salt: Keys = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._salt = mixed(np.full(1, self.part, dtype=np.uint64))
 
     def of(self, keys: Keys) -> Keys:
         """Return the ``(n,)`` priorities of the next chunk's rows, of these content keys."""
@@ -101,18 +106,19 @@ class Census:
     contents: BottomK
 
     @classmethod
-    def of(cls, parts: Iterable[Chunk], keys_of: KeysOf, most: int) -> Census:
+    def of(cls, parts: Iterable[Chunk], keys_of: KeysOf, most: int, part: int = 0) -> Census:
         """Read one stream of chunks.
 
         Parameters
         ----------
         most : 1 or more
+        part : which part of the batch the stream is
         """
-        total, priorities = _nothing(most), Priorities()
-        for part in parts:
-            keys = keys_of(part.values)
-            texts = part.values if part.kind == "text" else None
-            total += cls(most, Tally.of(keys, part.nulls), _smallest(priorities.of(keys), most), duplicates(keys, texts))
+        total, priorities = _nothing(most), Priorities(part)
+        for chunk in parts:
+            keys = keys_of(chunk.values)
+            texts = chunk.values if chunk.kind == "text" else None
+            total += cls(most, Tally.of(keys, chunk.nulls), _smallest(priorities.of(keys), most), duplicates(keys, texts))
         return total
 
     def __add__(self, other: Census) -> Census:
@@ -173,17 +179,18 @@ class Sample:
         keys_of: KeysOf,
         bound: int,
         measure: Callable[[Iterator[Chunk]], AnchoredProfile],
+        part: int = 0,
     ) -> Sample:
         """Measure the rows of one stream whose priority is at most ``bound``."""
         tally = Tally()
 
         def drawn() -> Iterator[Chunk]:
             nonlocal tally
-            priorities = Priorities()
-            for part in parts:
-                keys = keys_of(part.values)
-                tally += Tally.of(keys, part.nulls)
-                yield _taken(part, priorities.of(keys) <= np.uint64(bound))
+            priorities = Priorities(part)
+            for chunk in parts:
+                keys = keys_of(chunk.values)
+                tally += Tally.of(keys, chunk.nulls)
+                yield _taken(chunk, priorities.of(keys) <= np.uint64(bound))
 
         profile = measure(_gathered(drawn(), CHUNK))
         return cls(tally, profile)
@@ -229,11 +236,13 @@ def _of(values: Any, wanted: Flags) -> Any:  # noqa: ANN401 - texts or numbers
 def _gathered(parts: Iterable[Chunk], rows: int) -> Iterator[Chunk]:
     """Yield the same rows in fewer chunks: a profile of few rows takes as long as one of many."""
     held: list[Chunk] = []
+    count = 0
     for part in parts:
         held.append(part)
-        if sum(len(each.values) for each in held) >= rows:
+        count += len(part.values)
+        if count >= rows or len(held) >= rows:
             yield _joined(held)
-            held = []
+            held, count = [], 0
     if held:
         yield _joined(held)
 

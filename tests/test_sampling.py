@@ -316,4 +316,4 @@ def test_the_command_line(gold_store: Path, tmp_path: Path) -> None:
     for rows in ("0", "-3"):
         refused = CliRunner().invoke(main, [*command, rows])
         assert (refused.exit_code, refused.stdout) == (2, "")
-        assert "expected max_rows of at least 1" in refused.stderr
+        assert "of at least 1, got" in refused.stderr

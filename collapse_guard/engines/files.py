@@ -150,13 +150,14 @@ def _rechunked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         start = 0
         while start < len(batch):
             if held and (rows == CHUNK or size > BYTES_AT_ONCE or held[0].schema != batch.schema):
-                yield _joined(held)
+                yield from _joined(held)
                 held, rows, size = [], 0, 0
             held.append(batch.slice(start, CHUNK - rows))
             start, rows, size = start + len(held[-1]), rows + len(held[-1]), size + held[-1].nbytes
     if held:
-        yield _joined(held)
+        yield from _joined(held)
 
 
-def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pieces[0] if len(pieces) == 1 else pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
+def _joined(pieces: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Return the pieces as one, or as few as Arrow's offsets allow."""
+    return pieces if len(pieces) == 1 else pa.Table.from_batches(pieces).combine_chunks().to_batches()

@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -103,6 +104,16 @@ def reduced(
         part = records.pop().part
         if part is not None:
             yield _unpacked(part)
+
+
+def part_number() -> int:
+    """Return which part of a frame this worker reduces: the same at a retry; 0 outside of Spark's workers."""
+    if "pyspark" not in sys.modules:
+        return 0
+    from pyspark import TaskContext  # noqa: PLC0415 - Spark loads only here
+
+    context = TaskContext.get()
+    return context.partitionId() if context else 0
 
 
 def ship(session: SparkSession) -> None:

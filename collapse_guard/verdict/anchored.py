@@ -59,6 +59,12 @@ def _padded(found: AnchoredProfile, baseline: Baseline, policy: Policy) -> bool:
     return bool(found.rest.rows and chance < policy.alpha and share - baseline.natural_anchors > policy.floors["copies"])
 
 
-def _badness(verdict: Verdict) -> tuple[int, int]:
-    """Order verdicts by outcome, then by phase: a closed gate is worse than one that cannot judge, and that than an open one."""
-    return _OUTCOMES.index(verdict.outcome), -1 if verdict.phase is None else _PHASES.index(verdict.phase)
+def _badness(verdict: Verdict) -> tuple[int, int, int, int]:
+    """Order verdicts by outcome, then by phase: a closed gate is worse than one that cannot judge, and that than an open one.
+
+    Of two that are equally bad, the one that sees more losses, large ones first.
+    """
+    phase = -1 if verdict.phase is None else _PHASES.index(verdict.phase)
+    losses = [each for each in verdict.findings if each.family != "drift"]
+    seen = sum(each.p_value < verdict.policy.alpha for each in losses)
+    return _OUTCOMES.index(verdict.outcome), phase, sum(each.failed for each in losses), seen

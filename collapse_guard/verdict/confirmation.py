@@ -31,13 +31,10 @@ def in_doubt(screen: Verdict) -> tuple[Finding, ...]:
     judged_twice = screen.anchors is not None and screen.anchors.judged_without
     level = screen.policy.alpha / (2 if judged_twice else 1)
     near = tuple(each for each in screen.findings if each.family in EMBEDDED and _near(each, level))
-    clear = [each for each in screen.findings if each.failed and each not in near]
-    phase = decide_phase(
-        {each.family for each in clear if each.family != "drift"},
-        {each.family for each in clear if each.late and each.family != "drift"},
-        shifted=screen.shifted,
-    )
-    return () if phase.closes(screen.policy.fail_on) else near
+    clear = [each for each in screen.findings if each.failed and each.family != "drift" and each not in near]
+    phase = decide_phase({each.family for each in clear}, {each.family for each in clear if each.late}, shifted=screen.shifted)
+    # A gate that never closes must say what one that does would.
+    return () if phase.closes("early" if screen.policy.fail_on == "never" else screen.policy.fail_on) else near
 
 
 def _near(finding: Finding, level: float) -> bool:
@@ -47,8 +44,21 @@ def _near(finding: Finding, level: float) -> bool:
 
 
 def confirmed(screen: Verdict, second: Verdict, near: tuple[Finding, ...], embedder: str) -> Verdict:
-    """Return the ``second`` verdict, by the ``embedder`` of that identity, with what was seen before it."""
+    """Return the ``second`` verdict, by the ``embedder`` of that identity, with what was seen before it.
+
+    Fewer rows must not open a gate that more have closed: then the second's intervals of what was near have to lie within their floors,
+    or the screen's verdict stands.
+    """
     rows = second.batch.rows if second.batch.sampled_rows is None else second.batch.sampled_rows
     seen = Confirmation(embedder, rows, screen.outcome, screen.phase, tuple(each.statistic for each in near))
     spent = {f"{part}_by_second": seconds for part, seconds in second.seconds.items()}
-    return replace(second, confirmation=seen, seconds={**screen.seconds, **spent})
+    fewer = rows < (screen.batch.rows if screen.batch.sampled_rows is None else screen.batch.sampled_rows)
+    stands = screen.outcome == "closed" and second.outcome == "open" and fewer and not _cleared(second, near)
+    return replace(screen if stands else second, confirmation=seen, seconds={**screen.seconds, **spent})
+
+
+def _cleared(second: Verdict, near: tuple[Finding, ...]) -> bool:
+    """Say whether the losses that were near their floors lie within them, whole intervals."""
+    names = {each.statistic for each in near}
+    found = [each for each in second.findings if each.statistic in names and each.floor is not None]
+    return all(2 * each.lost - each.least_lost <= each.floor for each in found)

@@ -141,7 +141,7 @@ def _sure(verdict: Verdict) -> str:
     if verdict.anchors and verdict.anchors.judged_without:
         own = verdict.anchors
         lines.append(
-            f"{own.rows:,} rows ({own.share:.0%}) are gold's own, more than chance brings: the rest was judged without them too, each at "
+            f"{own.rows:,} of the measured rows ({own.share:.0%}) are gold's own, more than chance brings: the rest was judged without them too, each at "
             "half the level, and the worse verdict stands."
         )
     if verdict.shifted:
