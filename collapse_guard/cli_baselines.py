@@ -53,6 +53,8 @@ def show(reference: str, store: str | None) -> int:
     click.echo(f"digest     {entry.digest}")
     click.echo(f"columns    {', '.join(facts['columns'])} ({facts['kind']})")
     click.echo(f"embedder   {facts['embedder']['identity']}")
+    if facts.get("companion"):
+        click.echo(f"confirms   {facts['companion']['embedder']['identity']}")
     click.echo(f"rows       {facts['rows']:,} measured, {facts['nulls']:,} empty; seed {facts['seed']}")
     for step in lineage(Store(store), reference):
         click.echo(f"extends    {step}")

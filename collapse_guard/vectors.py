@@ -73,7 +73,7 @@ def unit(matrix: Vectors) -> Vectors:
     >>> unit(as_matrix([[3, 4]])).tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
-    lengths = np.linalg.norm(matrix.astype(np.float64), axis=1)
+    lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     zero = np.flatnonzero(lengths == 0)
     if zero.size:
         msg = (
@@ -81,7 +81,7 @@ def unit(matrix: Vectors) -> Vectors:
             f"(the first is row {zero[0]:,} of its chunk). Drop those rows, or mend the encoder that made them."
         )
         raise InvalidInputError(msg)
-    return (matrix / lengths[:, None]).astype(np.float32)
+    return np.divide(matrix, lengths[:, None], out=np.empty_like(matrix), casting="same_kind")
 
 
 def squared_distances(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Floats:

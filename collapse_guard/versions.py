@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-_RECORDED = ("collapse-guard", "numpy", "scipy", "faiss-cpu", "model2vec", "sentence-transformers", "great-expectations")
+_RECORDED = ("collapse-guard", "numpy", "scipy", "faiss-cpu", "tokenizers", "sentence-transformers", "great-expectations")
 
 
 def library_versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from struct import unpack_from
 from typing import Any, NamedTuple
 
@@ -30,6 +31,9 @@ Types = Mapping[str, pa.DataType]
 _BLOCK = 1 << 20
 _CSV_BLOCKS = [_BLOCK * 4**step for step in range(4)]
 """A row of a csv must fit into a block; Arrow reads 32 blocks ahead, so they are no larger than they must be."""
+
+_PROBED = 64
+"""Rows of a row group that are looked at first."""
 
 _IPC_FILE = b"ARROW1"
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
@@ -76,14 +80,18 @@ def _parquet(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[
     with file.opened() as source:
         # Page by page: pre-buffered, a row group is in memory whole.
         rows = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BLOCK, page_checksum_verification=True)
-        yield from rows.iter_batches(_rows_at_once(rows.metadata), columns=columns, use_threads=False)
+        for group in range(rows.metadata.num_row_groups):
+            part = partial(rows.iter_batches, row_groups=[group], columns=columns, use_threads=False)
+            first = next(part(_PROBED), None)
+            if first is not None and len(first):
+                yield from part(_rows_at_once(rows.metadata.row_group(group), columns, first))
 
 
-def _rows_at_once(metadata: Any) -> int:  # noqa: ANN401 - pyarrow has no types
-    if not metadata.num_row_groups:
-        return CHUNK
-    group = metadata.row_group(0)
-    return max(min(CHUNK, BYTES_AT_ONCE * group.num_rows // max(group.total_byte_size, 1)), 1)
+def _rows_at_once(group: Any, columns: Sequence[str], first: pa.RecordBatch) -> int:  # noqa: ANN401 - pyarrow has no types
+    """Return how many rows take ``BYTES_AT_ONCE``, as they are written or as the ``first`` ones are read: a text that repeats is written once."""
+    written = [group.column(at) for at in range(group.num_columns)]
+    size = sum(each.total_uncompressed_size for each in written if each.path_in_schema.split(".")[0] in columns)
+    return int(max(min(CHUNK, BYTES_AT_ONCE / max(size / group.num_rows, first.nbytes / len(first), 1)), 1))
 
 
 def _ipc_names(file: DataFile) -> list[str]:

@@ -48,11 +48,13 @@ class DataFile:
     path : as its system knows it
     size : bytes, if that is known
     system : fsspec's client; None for a file of this machine
+    root : the folder that was asked for: what folders above it are called says nothing of the rows
     """
 
     path: str
     size: int | None
     system: Any = None
+    root: str | None = None
 
     @property
     def name(self) -> str:
@@ -79,8 +81,9 @@ class DataFile:
 
     @cached_property
     def partition(self) -> dict[str, str | None]:
-        """Columns that the folders it lies in say of all its rows: ``day=2026-01-01/part.parquet`` has a ``day``."""
-        pairs = [part.partition("=") for part in _without_query(self.path, self.system).split("/")[:-1]]
+        """Columns that the folders below the ``root`` say of all its rows: ``day=2026-01-01/part.parquet`` has a ``day``."""
+        below = "" if self.root is None else _without_query(self.path, self.system).removeprefix(self.root)
+        pairs = [part.partition("=") for part in below.split("/")[:-1]]
         return {unquote(name): None if value == _NO_VALUE else unquote(value) for name, is_, value in pairs if is_ and name}
 
     @contextmanager
@@ -157,17 +160,17 @@ def _local(path: str) -> list[DataFile]:
     if magic and not Path(path).exists():
         # Path.glob knows no absolute patterns.
         names = [name for name in glob(path, recursive=True) if _meant(name, magic, path)]  # noqa: PTH207
-        return [_local_file(name) for name in names if Path(name).is_file()]
+        return [_local_file(name, magic) for name in names if Path(name).is_file()]
     if not Path(path).is_dir():
         return [_local_file(path)]
     names = [f"{folder}/{name}" for folder, _, inside in os.walk(path, onerror=_raise) for name in inside]
     _warn_of_a_log(names)
-    found = [_local_file(name) for name in names if _meant(name, path) and Path(name).is_file()]
+    found = [_local_file(name, path) for name in names if _meant(name, path) and Path(name).is_file()]
     return [file for file in found if file.format]
 
 
-def _local_file(name: str) -> DataFile:
-    return DataFile(name, Path(name).stat().st_size)
+def _local_file(name: str, root: str | None = None) -> DataFile:
+    return DataFile(name, Path(name).stat().st_size, root=root)
 
 
 def _raise(error: OSError) -> None:
@@ -187,7 +190,8 @@ def _behind(url: str) -> list[DataFile]:
         there = system.find(path, detail=True)
         _warn_of_a_log(there)
     meant = {name: each for name, each in there.items() if each["type"] == "file" and _meant(name, magic or path, path)}
-    found = [DataFile(name, each.get("size"), system) for name, each in meant.items()]
+    root = _without_query(magic or path, system)
+    found = [DataFile(name, each.get("size"), system, root) for name, each in meant.items()]
     return found if magic else [file for file in found if file.format]
 
 

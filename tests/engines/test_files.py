@@ -25,6 +25,7 @@ from pyarrow import feather
 
 from collapse_guard.engines.columns import chunks
 from collapse_guard.engines.files import file_batches, file_columns
+from collapse_guard.engines.formats import BYTES_AT_ONCE
 from collapse_guard.engines.frames import CHUNK
 from collapse_guard.engines.total import rows_of
 from collapse_guard.errors import CollapseGuardError, ColumnNotFoundError, InvalidInputError
@@ -408,3 +409,25 @@ def _write_letters(place: Path, letters: npt.NDArray[np.uint8]) -> None:
             place.write_bytes(np.hstack([begin, letters, end]).tobytes())
         case ".feather":
             feather.write_feather(table, place, chunksize=65_536)
+
+
+def test_a_text_that_repeats_is_not_read_as_often_as_it_stands(tmp_path: Path) -> None:
+    """Parquet writes it once; as rows it takes its length each time, and chunks are cut by that, whatever the group before was like."""
+    path = tmp_path / "collapsed.parquet"
+    with pq.ParquetWriter(path, pa.schema([("text", pa.string())])) as writer:
+        for text in ("short", "long " * 12_000):
+            writer.write_table(pa.table({"text": [text] * CHUNK}))
+    batches = list(file_batches(path, ["text"], as_text=True))
+    assert sum(map(len, batches)) == 2 * CHUNK
+    assert max(batch.nbytes for batch in batches) < 2 * BYTES_AT_ONCE
+
+
+def test_folders_above_the_place_say_nothing_of_its_rows(tmp_path: Path) -> None:
+    """A wrong file below ``text=…`` is not a batch of that one text; a folder that was asked for has the columns below it."""
+    folder = tmp_path / "text=zzz" / "day=1"
+    folder.mkdir(parents=True)
+    (folder / "rows.csv").write_text("other\na\n")
+    for place in (folder, folder / "rows.csv", folder / "*.csv"):
+        with pytest.raises(ColumnNotFoundError):
+            list(file_batches(place, ["text"], as_text=True))
+    assert [batch.to_pydict() for batch in file_batches(folder.parent, ["other", "day"], as_text=True)] == [{"other": ["a"], "day": ["1"]}]
