@@ -98,5 +98,4 @@ def _surrounded(block: Vectors, reach: Floats, gold: Vectors) -> float:
 
 
 def _within(block: Vectors, reach: Floats, gold: Vectors) -> npt.NDArray[np.bool_]:
-    gold, block = (rows.astype(np.float64) for rows in (gold, block))
-    return np.asarray(squared_distances(gold, block) <= reach[None, :] ** 2)
+    return np.asarray(squared_distances(gold.astype(np.float64), block.astype(np.float64)) <= reach[None, :] ** 2)

@@ -31,8 +31,10 @@ def in_doubt(screen: Verdict) -> tuple[Finding, ...]:
     judged_twice = screen.anchors is not None and screen.anchors.judged_without
     level = screen.policy.alpha / (2 if judged_twice else 1)
     near = tuple(each for each in screen.findings if each.family in EMBEDDED and _near(each, level))
-    clear = [each for each in screen.findings if each.failed and each.family != "drift" and each not in near]
-    phase = decide_phase({each.family for each in clear}, {each.family for each in clear if each.late}, shifted=screen.shifted)
+    clear = [each for each in screen.findings if each.failed and each not in near]
+    families = {each.family for each in clear if each.family != "drift"}
+    late = {each.family for each in clear if each.late and each.family != "drift"}
+    phase = decide_phase(families, late, shifted=screen.shifted)
     # A gate that never closes must say what one that does would.
     return () if phase.closes("early" if screen.policy.fail_on == "never" else screen.policy.fail_on) else near
 
@@ -60,5 +62,5 @@ def confirmed(screen: Verdict, second: Verdict, near: tuple[Finding, ...], embed
 def _cleared(second: Verdict, near: tuple[Finding, ...]) -> bool:
     """Say whether the losses that were near their floors lie within them, whole intervals."""
     names = {each.statistic for each in near}
-    found = [each for each in second.findings if each.statistic in names and each.floor is not None]
-    return all(2 * each.lost - each.least_lost <= each.floor for each in found)
+    found = [each for each in second.findings if each.statistic in names]
+    return all(each.floor is None or 2 * each.lost - each.least_lost <= each.floor for each in found)
