@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import pandas as pd
 import collapse_guard
 from collapse_guard.embedders.choice import embedder_for_text
 from collapse_guard.progress import progress
+from tests.benchmarks.timing import clock_seconds
 
 EMBEDDERS = ("static", "minilm")
 SEED = 0
@@ -208,14 +208,7 @@ def timed(families: Sequence[Family]) -> Family:
 def seconds(work: Callable[[], object]) -> float:
     """Return the median wall time of ``work`` after one run for warming up."""
     work()
-    return statistics.median(once(work) for _ in range(REPEATS))
-
-
-def once(work: Callable[[], object]) -> float:
-    """Return the wall time of ``work``."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    return statistics.median(clock_seconds(work) for _ in range(REPEATS))
 
 
 def power_rows(families: Sequence[Family], store: Path) -> Iterator[list[str]]:

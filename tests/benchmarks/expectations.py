@@ -7,10 +7,9 @@ against :func:`collapse_guard.check`. Medians over rounds, CPU seconds of this p
 from __future__ import annotations
 
 import os
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -19,6 +18,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 import collapse_guard as cg
 import collapse_guard.expectations as cge
+from tests.benchmarks.timing import Seconds, medians, seconds_of
 from tests.conftest import mixture
 
 BATCH_LEVEL = (
@@ -30,13 +30,6 @@ BATCH_LEVEL = (
     cge.ExpectColumnEmbeddingDriftToBeBetween,
     cge.ExpectColumnDuplicateShareToBeBetween,
 )
-
-
-def cpu_seconds(work: Callable[[], Any]) -> float:
-    """Return the CPU seconds that ``work`` takes."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
 
 
 @click.command()
@@ -52,17 +45,21 @@ def main(rows: int, dimension: int, rounds: int) -> None:
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     batches = context.data_sources.add_pandas("pandas").add_dataframe_asset("batch").add_batch_definition_whole_dataframe("whole")
     fields: dict[str, Any] = {"column": "vector", "baseline": "mixture", "store": store}
-    suites = [
-        gx.ExpectationSuite(name, expectations=[kind(**fields) for kind in kinds])
-        for name, kinds in (("gate", BATCH_LEVEL[:1]), ("all", BATCH_LEVEL))
-    ]
-    timed: dict[str, list[float]] = {"check": [], "gate": [], "all": []}
-    for _ in range(rounds):
-        timed["check"].append(cpu_seconds(lambda: cg.check(frame, baseline)))
-        for suite in suites:
-            batch = batches.get_batch({"dataframe": frame})
-            timed[suite.name].append(cpu_seconds(lambda batch=batch, suite=suite: batch.validate(suite)))  # type: ignore[misc]
-    check, gate, every = (statistics.median(timed[name]) for name in ("check", "gate", "all"))
+
+    def validating(kinds: Sequence[Any]) -> Seconds:
+        suite = gx.ExpectationSuite("suite", expectations=[kind(**fields) for kind in kinds])
+        batch = batches.get_batch({"dataframe": frame})
+        return seconds_of(lambda: batch.validate(suite))
+
+    taken = medians(
+        {
+            "check": lambda: seconds_of(lambda: cg.check(frame, baseline)),
+            "gate": partial(validating, BATCH_LEVEL[:1]),
+            "all": partial(validating, BATCH_LEVEL),
+        },
+        rounds,
+    )
+    check, gate, every = (taken[name].cpu for name in ("check", "gate", "all"))
     click.echo(
         f"{rows:,} vectors of {dimension}: check {check:.2f} s, gate {gate:.2f} s, all {every:.2f} s (CPU, medians of {rounds})"
     )

@@ -7,10 +7,8 @@ command runs in a process of its own, whose peak of resident memory the operatin
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import click
@@ -19,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import collapse_guard as cg
+from tests.benchmarks.timing import process
 
 _AT_ONCE = 50_000
 _MODES = 10
-_KIB = 1024
 
 
 def write_vectors(path: Path, rows: int, seed: int, *, dimension: int, modes: int) -> None:
@@ -39,15 +37,6 @@ def write_vectors(path: Path, rows: int, seed: int, *, dimension: int, modes: in
             offsets = pa.array(np.arange(0, part.size + 1, dimension), type=pa.int32())
             vectors = pa.ListArray.from_arrays(offsets, pa.array(part.ravel()))
             writer.write_table(pa.table([pa.array(range(start, start + size)), vectors], schema=schema))
-
-
-def measured(command: list[str]) -> tuple[int, float, float]:
-    """Run a command; return its status, its seconds, and the peak of its resident memory in GiB."""
-    started = time.perf_counter()
-    child = subprocess.Popen([str(Path(sys.executable).with_name("collapse-guard")), *command])
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, time.perf_counter() - started, usage.ru_maxrss * _KIB / 2**30
 
 
 @click.command()
@@ -72,10 +61,10 @@ def main(rows: int, gold: int, dimension: int, share: float) -> None:
             str(home / "store"),
         ]
         for command, options in (("mix", ["--human-share", str(share)]), ("repair", [])):
-            status, seconds, peak = measured([command, *shared, *options, "-o", str(home / f"{command}.parquet"), "--quiet"])
-            click.echo(
-                f"{command}: {rows:,} vectors of {dimension}, {gold:,} of gold: {seconds:.0f} s, peak {peak:.2f} GiB, status {status}"
-            )
+            written: list[str | Path] = ["-o", home / f"{command}.parquet", "--quiet"]
+            ended = process([Path(sys.executable).with_name("collapse-guard"), command, *shared, *options, *written])
+            cost = f"{ended.seconds.clock:.0f} s, peak {ended.peak / 2**30:.2f} GiB"
+            click.echo(f"{command}: {rows:,} vectors of {dimension}, {gold:,} of gold: {cost}, status {ended.status}")
 
 
 if __name__ == "__main__":

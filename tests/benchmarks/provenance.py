@@ -7,10 +7,9 @@ columns and does nothing; "checking" reads and checks them. CPU seconds of this 
 from __future__ import annotations
 
 import hashlib
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from collapse_guard.engines.files import file_batches
 from collapse_guard.provenance.report import check_provenance
 from collapse_guard.provenance.vocabulary import IPTC, NAMES
+from tests.benchmarks.timing import medians, seconds_of
 
 
 def declared(rows: int) -> pa.Table:
@@ -50,13 +50,6 @@ def declared(rows: int) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in columns.items()})
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, float]:
-    """Return the CPU seconds and the seconds on the clock that ``work`` takes."""
-    cpu, clock = time.process_time(), time.perf_counter()
-    work()
-    return time.process_time() - cpu, time.perf_counter() - clock
-
-
 @click.command()
 @click.option("--rows", default=1_000_000, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
@@ -75,13 +68,8 @@ def main(rows: int, rounds: int) -> None:
             ds.dataset(path).scanner(columns=everything).to_reader(), content_column="text"
         ),
     }
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, work in steps.items():
-            taken[name].append(timed(work))
-    for name, seconds in taken.items():
-        cpu, clock = (statistics.median(each) for each in zip(*seconds, strict=True))
-        click.echo(f"{rows:,} rows: {name}: {cpu:.2f} s CPU, {clock:.2f} s on the clock (medians of {rounds})")
+    for name, seconds in medians({name: partial(seconds_of, work) for name, work in steps.items()}, rounds).items():
+        click.echo(f"{rows:,} rows: {name}: {seconds.cpu:.2f} s CPU, {seconds.clock:.2f} s on the clock (medians of {rounds})")
 
 
 if __name__ == "__main__":

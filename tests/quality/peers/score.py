@@ -17,9 +17,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ PRDC_NEIGHBOURS = 5
 PRDC_GOLD_ROWS = 2_000
 """Gold rows that prdc is given at most, drawn with a fixed seed: it holds gold x gold distances and computes them every batch."""
 CLASSIFIER_FOLDS = 5
+FROUROS_PAIRS = 2_000
 
 SILENCE = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
 """Evidently and NannyML otherwise report their use over the network."""
@@ -87,16 +89,22 @@ def evidently(gold: Rows) -> Scorer:
     ``model`` is the ROC AUC of a classifier of gold against batch. Its ``mmd`` is cut off at zero, so healthy batches tie there.
     The methods are called by themselves, since Evidently's report fits a t-SNE every time as well.
     """
-    from evidently.legacy.metrics.data_drift import embedding_drift_methods as methods  # type: ignore[import-not-found]
-
-    gold_frame = _frame(gold)
+    methods = evidently_methods()
+    gold_frame = frame_of(gold)
 
     def score(batch: Rows) -> Scores:
         # Copies, because the classifier's method writes a target column into the frames that it is given.
-        drift = {name: getattr(methods, name)()(_frame(batch), gold_frame.copy()) for name in ("model", "mmd")}
+        drift = {name: method(frame_of(batch), gold_frame.copy()) for name, method in methods.items()}
         return {name: value for name, (value, _, _) in drift.items()}
 
     return score
+
+
+def evidently_methods() -> dict[str, Callable[[pd.DataFrame, pd.DataFrame], tuple[float, bool, str]]]:
+    """Return Evidently's methods by name, each from the batch's frame and gold's to score, verdict and name."""
+    from evidently.legacy.metrics.data_drift import embedding_drift_methods as methods  # type: ignore[import-not-found]
+
+    return {"model": methods.model(), "mmd": methods.mmd()}
 
 
 def alibi_detect(gold: Rows) -> Scorer:
@@ -106,17 +114,41 @@ def alibi_detect(gold: Rows) -> Scorer:
     is the fewest that it takes. The classifier's predictions are out of fold, because its default single split tests a quarter
     of the rows and ignores the seed. Bonferroni's correction scales p-values, so the largest distance decides.
     """
-    from alibi_detect.cd import ClassifierDrift, KSDrift, MMDDrift  # type: ignore[import-not-found]
+    from alibi_detect.cd import ClassifierDrift, KSDrift  # type: ignore[import-not-found]
     from sklearn.linear_model import LogisticRegression
 
     detectors = {
-        "mmd": MMDDrift(gold, backend="pytorch", n_permutations=1, device="cpu"),
+        "mmd": alibi_mmd(gold, 1),
         "classifier": ClassifierDrift(
             gold, LogisticRegression(max_iter=1_000), backend="sklearn", n_folds=CLASSIFIER_FOLDS, seed=SEED
         ),
         "ks": KSDrift(gold, correction="bonferroni"),
     }
     return lambda batch: {name: np.max(detector.predict(batch)["data"]["distance"]) for name, detector in detectors.items()}
+
+
+def alibi_mmd(gold: Rows, permutations: int) -> Any:  # noqa: ANN401 - a class of a package that we do not have
+    """Return Alibi Detect's MMD detector of so many permutations, at least one."""
+    from alibi_detect.cd import MMDDrift
+
+    return MMDDrift(gold, backend="pytorch", n_permutations=permutations, device="cpu")
+
+
+def frouros(gold: Rows, permutations: int = 0) -> Scorer:
+    """Return frouros' squared MMD; the kernel's width is the median distance between rows of gold.
+
+    With permutations, in one process, it also tests for drift; the score is the same.
+    """
+    from frouros.callbacks import PermutationTestDistanceBased  # type: ignore[import-not-found]
+    from frouros.detectors.data_drift import MMD  # type: ignore[import-not-found]
+    from frouros.utils.kernels import rbf_kernel  # type: ignore[import-not-found]
+
+    left, right = gold[np.random.default_rng(SEED).integers(len(gold), size=(2, FROUROS_PAIRS))]
+    width = float(np.median(np.linalg.norm(left - right, axis=1)))
+    test = PermutationTestDistanceBased(permutations, num_jobs=1, random_state=SEED) if permutations else None
+    detector = MMD(kernel=partial(rbf_kernel, sigma=width), callbacks=test)
+    detector.fit(X=gold)
+    return lambda batch: {"mmd": float(detector.compare(X=batch)[0].distance)}
 
 
 def nannyml(gold: Rows) -> Scorer:
@@ -127,7 +159,7 @@ def nannyml(gold: Rows) -> Scorer:
     """
     from nannyml import DataReconstructionDriftCalculator  # type: ignore[import-not-found]
 
-    frame = _frame(gold)
+    frame = frame_of(gold)
     calculator = DataReconstructionDriftCalculator(column_names=list(frame.columns), chunk_number=1).fit(frame)
 
     def error(period: str) -> float:
@@ -136,7 +168,7 @@ def nannyml(gold: Rows) -> Scorer:
     reference = error("reference")
 
     def score(batch: Rows) -> Scores:
-        calculator.calculate(_frame(batch))
+        calculator.calculate(frame_of(batch))
         value = error("analysis")
         return {"error_down": -value, "error_away": abs(value - reference)}
 
@@ -154,11 +186,11 @@ def vendi_score(gold: Rows) -> Scorer:  # noqa: ARG001 - the Vendi score reads t
     return lambda batch: {"order_1": -float(vendi.score_dual(batch.astype(np.float64), q=1, normalize=True))}
 
 
-def prdc(gold: Rows) -> Scorer:
-    """Return coverage and recall of (at most :data:`PRDC_GOLD_ROWS` rows of) gold by the batch, negated."""
+def prdc(gold: Rows, most_rows: int = PRDC_GOLD_ROWS) -> Scorer:
+    """Return coverage and recall of (at most ``most_rows`` rows of) gold by the batch, negated."""
     from prdc import compute_prdc  # type: ignore[import-not-found]
 
-    kept = np.random.default_rng(SEED).permutation(len(gold))[:PRDC_GOLD_ROWS]
+    kept = np.random.default_rng(SEED).permutation(len(gold))[:most_rows]
     real = gold[np.sort(kept)]
 
     def score(batch: Rows) -> Scores:
@@ -178,6 +210,7 @@ def mauve_text(gold: Rows) -> Scorer:
 PEERS = {
     "alibi-detect": Peer(("mmd", "classifier", "ks"), alibi_detect),
     "evidently": Peer(("model", "mmd"), evidently),
+    "frouros": Peer(("mmd",), frouros),
     "mauve-text": Peer(("mauve",), mauve_text),
     "nannyml": Peer(("error_down", "error_away"), nannyml),
     "prdc": Peer(("coverage", "recall"), prdc),
@@ -215,7 +248,8 @@ def score_folder(name: str, folder: Path) -> dict[str, object]:
     }
 
 
-def _frame(rows: Rows) -> pd.DataFrame:
+def frame_of(rows: Rows) -> pd.DataFrame:
+    """Return a data frame of one column a dimension."""
     import pandas as pd
 
     return pd.DataFrame(rows, columns=[f"d{column}" for column in range(rows.shape[1])])
