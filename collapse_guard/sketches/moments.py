@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dger, dsyrk
 
 from collapse_guard.vectors import Floats, Vectors
 
@@ -49,10 +49,9 @@ class Moments:
         if not count:
             return self
         apart = other.mean - self.mean
-        weight = self.count * other.count / count
-        return Moments(
-            count, self.mean + apart * (other.count / count), self.scatter + other.scatter + weight * np.outer(apart, apart)
-        )
+        # One pass, in place where BLAS can write to it: the matrix is symmetric, so its transpose is itself.
+        scatter = dger(self.count * other.count / count, apart, apart, a=(self.scatter + other.scatter).T, overwrite_a=True)
+        return Moments(count, self.mean + apart * (other.count / count), scatter)
 
     @property
     def covariance(self) -> Floats:
