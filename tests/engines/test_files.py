@@ -430,4 +430,6 @@ def test_folders_above_the_place_say_nothing_of_its_rows(tmp_path: Path) -> None
     for place in (folder, folder / "rows.csv", folder / "*.csv"):
         with pytest.raises(ColumnNotFoundError):
             list(file_batches(place, ["text"], as_text=True))
-    assert [batch.to_pydict() for batch in file_batches(folder.parent, ["other", "day"], as_text=True)] == [{"other": ["a"], "day": ["1"]}]
+    assert [batch.to_pydict() for batch in file_batches(folder.parent, ["other", "day"], as_text=True)] == [
+        {"other": ["a"], "day": ["1"]}
+    ]

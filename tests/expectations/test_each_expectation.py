@@ -113,7 +113,7 @@ def test_each_expectation_fails_on_what_it_is_for(
         "centres": np.stack(list(mixture(6000, 2).vector))[_inner(np.stack(list(mixture(6000, 2).vector)))],
         "half the modes": np.concatenate([healthy[mode < np.quantile(mode, 0.5)]] * 2)
         + 0.05 * np.random.default_rng(0).standard_normal((1000, 16)),
-        "elsewhere": np.concatenate([healthy[:800], 3 * np.random.default_rng(0).standard_normal((200, 16)) - 2 * centre]),
+        "elsewhere": np.concatenate([healthy[:600], 3 * np.random.default_rng(0).standard_normal((400, 16)) - 2 * centre]),
         "copies": np.concatenate([healthy[:900], healthy[:100]]),
     }[frame]
     (result,) = validate(
