@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import collapse_guard as cg
-from collapse_guard import measuring
+from collapse_guard import guard
 from collapse_guard.cli import main
 from tests.conftest import mixture
 
@@ -108,7 +108,7 @@ def test_an_unexpected_error_is_two_with_a_log(files: Path, gold_store: Path, mo
         message = "surprise"
         raise ZeroDivisionError(message)
 
-    monkeypatch.setattr(measuring, "measured", fail)
+    monkeypatch.setattr(guard, "measured", fail)
     result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store)
     assert result.exit_code == 2
     assert "ZeroDivisionError: surprise" in result.stderr
@@ -123,7 +123,7 @@ def test_an_interrupt_is_two(files: Path, gold_store: Path, monkeypatch: pytest.
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(measuring, "measured", interrupt)
+    monkeypatch.setattr(guard, "measured", interrupt)
     result = run("check", files / "good.parquet", "--baseline", "mixture", "--store", gold_store)
     assert (result.exit_code, result.stdout) == (2, "")
 
