@@ -21,6 +21,12 @@ TYPES_CAPACITY = 65_536
 SHOWN_BYTES = 160
 """Of each text, so much is kept to be shown."""
 
+_FEW_COPIES = 8
+"""So many copies stand together in a sample without being seen as a crowd."""
+
+CROWDED = 0.02
+"""Share of rows in crowds of copies from which on a sample of contents is no sample of rows."""
+
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -40,10 +46,26 @@ def types(keys: Keys) -> BottomK:
     return BottomK.of(keys, np.empty((len(keys), 0), dtype=np.float32), TYPES_CAPACITY)
 
 
+def is_fair(sketch: BottomK, contents: BottomK) -> bool:
+    """Return whether a ``sketch`` of contents holds a fair sample of the rows of which ``contents`` counts the copies.
+
+    It does if it holds all of them, or if few rows stand in crowds of equal ones, which are kept whole or not at all.
+    """
+    few = contents.counts[contents.counts <= _FEW_COPIES].sum() / max(contents.kept_share, np.finfo(float).tiny)
+    return not sketch.dropped or bool(1 - few / max(contents.total, 1) <= CROWDED)
+
+
 def sampled_rows(sketch: BottomK) -> npt.NDArray[Any]:
-    """Return the payloads of at most ``SAMPLE_CAPACITY`` sampled rows, copies repeated, in a random order, always the same."""
-    which = np.repeat(np.arange(len(sketch.keys)), sketch.counts)
-    nth_copy = np.arange(len(which)) - np.repeat(np.cumsum(sketch.counts) - sketch.counts, sketch.counts)
+    """Return the payloads of at most ``SAMPLE_CAPACITY`` sampled rows, copies repeated, in a random order, always the same.
+
+    Of a content that is frequent among more contents than are kept, as many copies as are its part among these: it was kept whole, and
+    others like it not at all.
+    """
+    counts = np.maximum(
+        np.minimum(sketch.counts, _FEW_COPIES), np.rint(sketch.counts * min(sketch.kept_share, 1.0)).astype(np.int64)
+    )
+    which = np.repeat(np.arange(len(sketch.keys)), counts)
+    nth_copy = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
     scrambled = mixed(sketch.keys[which] + nth_copy.astype(np.uint64) * _SALT)
     first = np.argsort(scrambled, kind="stable")[:SAMPLE_CAPACITY]
     return sketch.payload[which[first]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, nan, sqrt
 
 import numpy as np
 from scipy.stats import norm
@@ -13,7 +13,7 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.profile import Profile
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.sketches.distinct import sampled_rows
+from collapse_guard.sketches.distinct import is_fair, sampled_rows
 from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, energy_distance, frechet_distance, mmd
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import TAIL_SHARE, off_manifold_share, tail_share
@@ -104,7 +104,9 @@ def frechet(compared: Compared) -> Distance:
 
 
 def energy(compared: Compared) -> Distance:
-    """Measure the energy distance of a sample of the batch to one of gold."""
+    """Measure the energy distance of a sample of the batch to one of gold; it says nothing where there is no fair one."""
+    if not is_fair(compared.profile.sample, compared.profile.duplicates):
+        return Distance(nan, nan, 0.0, inf, 1.0)
     rows, gold = sampled_rows(compared.profile.sample)[:COMPARED], compared.baseline.frame.reference[:COMPARED]
     own, usual = compared.design_effects(compared.null.clustering.features, len(rows))
     return Distance.of(energy_distance(rows, gold), compared.null.energy, len(rows) / own, len(gold) / usual)

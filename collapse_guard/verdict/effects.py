@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from collapse_guard.calibration import BlockNull
 from collapse_guard.profile import Profile
-from collapse_guard.sketches.distinct import sampled_rows
+from collapse_guard.sketches.distinct import is_fair, sampled_rows
 from collapse_guard.statistics.coverage import ModeLoss, mode_loss
 from collapse_guard.statistics.groups import DesignEffects
 from collapse_guard.statistics.lexical import compression_ratios
@@ -140,6 +140,8 @@ def _z_of(p_value: float) -> float:
 
 def _blocks(compared: Compared) -> list[Effect]:
     null = compared.null
+    if not is_fair(compared.profile.sample, compared.profile.duplicates):
+        return [_silent("neighbour_tail", "tail"), _silent("recall", "tail")]
     blocks = blocks_of(sampled_rows(compared.profile.sample))
     radii = block_radii(blocks)
     tails = neighbour_tail(radii, null.block_radius)

@@ -112,7 +112,7 @@ def informs(finding: Finding) -> bool:
 
 def spoke(finding: Finding) -> bool:
     """Say whether a statistic had anything to measure: vectors have no words."""
-    return finding.family == "drift" or math.isfinite(finding.least_lost)
+    return math.isfinite(finding.value) and (finding.family == "drift" or math.isfinite(finding.least_lost))
 
 
 def _row(finding: Finding, width: int) -> str:
