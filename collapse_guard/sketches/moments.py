@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg.blas import dger, dsyrk
+from scipy.linalg.blas import dsyrk
 
 from collapse_guard.vectors import Floats, Vectors
 
@@ -49,8 +49,8 @@ class Moments:
         if not count:
             return self
         apart = other.mean - self.mean
-        # One pass, in place where BLAS can write to it: the matrix is symmetric, so its transpose is itself.
-        scatter = dger(self.count * other.count / count, apart, apart, a=(self.scatter + other.scatter).T, overwrite_a=True)
+        scatter = self.scatter + other.scatter
+        scatter += np.outer(self.count * other.count / count * apart, apart)
         return Moments(count, self.mean + apart * (other.count / count), scatter)
 
     @property
