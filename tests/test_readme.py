@@ -38,7 +38,7 @@ def test_the_tutorial_runs(folder: Path) -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONWARNINGS": "ignore",
     }
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 9
     printed = []
     for language, block in BLOCKS:
         command = ["bash", "-e", "-c", block] if language == "bash" else [sys.executable, "-c", block]
