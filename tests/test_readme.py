@@ -45,8 +45,8 @@ def test_the_tutorial_runs(folder: Path) -> None:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
         printed.append(done.stdout)
-    assert "True" in printed[5]
-    assert "healthy" in printed[5]
+    assert "True" in printed[6]
+    assert "healthy" in printed[6]
 
 
 def test_every_command_is_documented() -> None:
