@@ -21,7 +21,7 @@ from collapse_guard import guard
 from collapse_guard.cli import main
 from collapse_guard.errors import CorruptBaselineError, IncompatibleError, InvalidInputError
 from collapse_guard.statistics.rowsums import Family
-from collapse_guard.verdict.confirmation import in_doubt
+from collapse_guard.verdict.confirmation import confirmed, in_doubt
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.formats import to_markdown
 from collapse_guard.verdict.phase import FAMILIES
@@ -267,3 +267,15 @@ def test_the_command_line(store: Path, doubtful: tuple[pd.DataFrame, dict[str, f
     assert "expected a baseline that was frozen with confirm='other'" in refused.stderr
     extended = ["freeze", str(tmp_path / "batch.parquet"), "--extends", "both", "--store", str(store), "--confirm", "minilm"]
     assert "expected --extends alone, got --confirm" in CliRunner().invoke(main, extended).stderr
+
+
+@pytest.mark.parametrize(("half", "outcome"), [(0.02, "closed"), (0.005, "open")], ids=["unsure", "sure"])
+def test_fewer_rows_open_no_gate_that_more_have_closed(plain: cg.Verdict, half: float, outcome: str) -> None:
+    """Unless their whole interval lies within the floor; the text says whose verdict stands."""
+    screen = replace(plain, outcome="closed", phase=cg.Phase.MID, findings=(ABOVE,), batch=replace(plain.batch, rows=40_000))
+    second = replace(plain, findings=(finding("spread", 0.04, half),), batch=replace(plain.batch, rows=40_000, sampled_rows=5_000))
+    found = confirmed(screen, second, (ABOVE,), "another")
+    assert found.outcome == outcome
+    assert found.confirmation is not None
+    assert (found.confirmation.rows, found.confirmation.outcome) == (5_000, "closed")
+    assert ("the first one's verdict stands" in str(found)) == (outcome == "closed")

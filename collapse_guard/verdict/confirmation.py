@@ -51,10 +51,10 @@ def confirmed(screen: Verdict, second: Verdict, near: tuple[Finding, ...], embed
     Fewer rows must not open a gate that more have closed: then the second's intervals of what was near have to lie within their floors,
     or the screen's verdict stands.
     """
-    rows = second.batch.rows if second.batch.sampled_rows is None else second.batch.sampled_rows
+    rows = second.batch.measured_rows
     seen = Confirmation(embedder, rows, screen.outcome, screen.phase, tuple(each.statistic for each in near))
     spent = {f"{part}_by_second": seconds for part, seconds in second.seconds.items()}
-    fewer = rows < (screen.batch.rows if screen.batch.sampled_rows is None else screen.batch.sampled_rows)
+    fewer = rows < screen.batch.measured_rows
     stands = screen.outcome == "closed" and second.outcome == "open" and fewer and not _cleared(second, near)
     return replace(screen if stands else second, confirmation=seen, seconds={**screen.seconds, **spent})
 

@@ -173,9 +173,12 @@ def decided(verdict: Verdict) -> list[str]:
         return []
     first = before.outcome.upper() + (f" · {before.phase.value.upper()}" if before.phase else "")
     near = ", ".join(MEANINGS[statistic] for statistic in before.near)
+    ended = "which decided; all numbers are its own"
+    if before.rows < verdict.batch.measured_rows:
+        ended = "which would open the gate, but from fewer rows, without being sure: the first one's verdict stands"
     return [
         f"Who decided: the first embedder said {first}, with a loss near its floor ({near}). So {before.rows:,} rows were embedded by "
-        f"{clip(before.embedder)} too, which decided; all numbers are its own."
+        f"{clip(before.embedder)} too, {ended}."
     ]
 
 

@@ -52,6 +52,11 @@ class BatchFacts:
     truncated_rows: int
     sampled_rows: int | None = None
 
+    @property
+    def measured_rows(self) -> int:
+        """How many rows were measured: those that were drawn, or all."""
+        return self.rows if self.sampled_rows is None else self.sampled_rows
+
 
 @dataclass(frozen=True)
 class GoldFacts:
@@ -113,11 +118,12 @@ class Anchors:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What a first embedder, the screen, said before another decided.
+    """What a first embedder, the screen, said before another was asked.
 
     Attributes
     ----------
-    embedder, rows : identity of the one that decided, and how many rows it read
+    embedder, rows : identity of the one that was asked, and how many rows it read; the screen's verdict stands where those were fewer
+        and did not clear what more had closed
     outcome, phase : the screen's
     near : the statistics that were near their floors
     """
@@ -146,7 +152,7 @@ class Verdict:
     severity : from 0 to 1, the largest loss of each family, averaged over the families
     sight : where only a sample was measured, the smallest losses that so many rows show; findings, modes and ``effective_sample`` are
         then of the sample, copies of whole contents and ``repeated`` of all rows
-    confirmation : where a second embedder decided, what the first said; all else is then the second's
+    confirmation : where a second embedder was asked, what the first said; all else is of the one whose verdict stands
     """
 
     outcome: Literal["open", "closed", "undecided"]
