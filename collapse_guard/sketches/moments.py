@@ -60,15 +60,17 @@ class Moments:
 
     def leading_axes(self, axes: int) -> Floats:
         """Return ``(d, axes)`` principal axes, those of most variance; all d if there are fewer."""
-        return np.asarray(self._principal_axes[:, -axes:])
+        return self.principal[1][:, -axes:]
 
     def along(self, axes: Floats) -> Moments:
         """Return the moments of the rows' coordinates on the ``(d, a)`` orthonormal ``axes``."""
         return Moments(self.count, self.mean @ axes, axes.T @ self.scatter @ axes)
 
     @cached_property
-    def _principal_axes(self) -> Floats:
-        return np.asarray(np.linalg.eigh(self.covariance)[1])
+    def principal(self) -> tuple[Floats, Floats]:
+        """``(d,)`` variances along the principal axes, ascending, and the ``(d, d)`` axes, a column each."""
+        values, axes = np.linalg.eigh(self.covariance)
+        return values, axes
 
     @cached_property
     def eigenvalues(self) -> Floats:

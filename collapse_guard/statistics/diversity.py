@@ -58,7 +58,7 @@ def log_vendi_influence(moments: Moments, located: Located, order: float) -> Flo
     The gradient :math:`g_j = \partial \log VS_q / \partial \lambda_j` carries over to rows as
     :math:`\psi_i = \sum_j g_j (s_{ij}^2 - \lambda_j)`, with :math:`s_{ij}` the centred row in the eigenbasis.
     """
-    values, axes = np.linalg.eigh(moments.covariance)
+    values, axes = moments.principal
     squares = ((located.vectors - moments.mean.astype(np.float32)) @ axes.astype(np.float32)) ** 2
     gradient = _log_vendi_gradient(values, order)
     return np.asarray(squares @ gradient.astype(np.float32), dtype=np.float64) - values @ gradient

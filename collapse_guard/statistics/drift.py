@@ -138,7 +138,8 @@ def split_energies(rows: Vectors, splits: int, rng: np.random.Generator) -> Floa
     >>> split_energies(np.array([[0.0], [2.0]], dtype=np.float32), 3, np.random.default_rng(0)).tolist()
     [4.0, 4.0, 4.0]
     """
-    apart = np.sqrt(squared_distances(*[rows.astype(np.float64)] * 2))
+    exact = rows.astype(np.float64)
+    apart = np.sqrt(squared_distances(exact, exact))
     side = np.where(np.argsort(rng.random((splits, len(rows))), axis=1) < len(rows) // 2, -1.0, 1.0)
     # Minus the sum over all pairs, each with the product of its sides, is twice the distances across less those within.
     return np.asarray(-((side @ apart) * side).sum(axis=1) / (len(rows) // 2) ** 2)
