@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.contents import known_keys
+from collapse_guard.contents import known_keys, word_counts
 from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile, empty_profile
 from collapse_guard.vectors import Flags, Keys, Vectors
@@ -58,7 +58,7 @@ class AnchoredProfile:
     ) -> AnchoredProfile:
         """Reduce one chunk, of which the rows that one of the ascending ``anchor_keys`` knows are gold's own."""
         anchors = is_among(known_keys(vectors, texts), anchor_keys)
-        located = frame.locate(vectors, anchors)
+        located = frame.locate(vectors, anchors, words=None if texts is None else word_counts(texts))
         if not anchors.any():
             return cls(Profile.of_located(frame, located, texts, groups=groups, nulls=nulls, truncated=truncated))
         own, rest = ((located.take(rows), _taken(texts, rows), _taken(groups, rows) or ()) for rows in (anchors, ~anchors))

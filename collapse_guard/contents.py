@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from collapse_guard.vectors import Counts, Keys, Vectors
+from collapse_guard.vectors import Counts, Flags, Keys, Vectors
 
 Key = TypeVar("Key", bound=np.generic)
 
@@ -140,6 +140,28 @@ def phrase_keys(texts: Sequence[str]) -> tuple[Keys, Counts]:
     return _once_a_text(keys, row[starts], len(lengths))
 
 
+def word_counts(texts: Sequence[str]) -> Counts:
+    """Return the number of words of each text.
+
+    Examples
+    --------
+    >>> word_counts(["the cat, the hat", ""]).tolist()
+    [4, 0]
+    """
+    return _numbered(_words(texts))[2]
+
+
+def first_of_row(lengths: Counts, most: int) -> Flags:
+    """Return which of the items of rows, ``lengths[i]`` of them one row after another, are among the first ``most`` of their row.
+
+    Examples
+    --------
+    >>> first_of_row(np.array([3, 1]), 2).tolist()
+    [True, True, False, True]
+    """
+    return np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths) < most
+
+
 def content_keys(texts: Sequence[str]) -> Keys:
     """Return the key of each text's words alone, as links know it: case and spacing do not count.
 
@@ -153,7 +175,15 @@ def content_keys(texts: Sequence[str]) -> Keys:
 
 
 def link_keys(texts: Sequence[str]) -> tuple[Keys, Keys]:
-    r"""Return the links of the texts, and for each the content that it links: texts one word apart share a link.
+    """Return the links and contents of :func:`linked_rows`."""
+    links, contents, _ = linked_rows(texts)
+    return links, contents
+
+
+def linked_rows(texts: Sequence[str], most: int | None = None) -> tuple[Keys, Keys, Counts]:
+    r"""Return the links of the texts, for each the content that it links, and the text's number: texts one word apart share a link.
+
+    Texts of more than ``most`` words have no links: one text must not have more of them than many others together.
 
     A text of L words :math:`w_i` links to each of its L one-word deletions and to its whole. If one word is changed, dropped or
     added, the two texts have a deletion, or a whole and a deletion, in common. With :math:`H = \sum_i h(w_i) P^i` modulo
@@ -170,12 +200,13 @@ def link_keys(texts: Sequence[str]) -> tuple[Keys, Keys]:
     lengths, row, starts, running = found.lengths, found.row, found.starts, found.running
     before, after = running[:-1] - running[starts[row]], running[starts[row] + lengths[row]] - running[1:]
     whole = found.whole
-    long = lengths >= FEWEST_LINKED_WORDS
+    long = (lengths >= FEWEST_LINKED_WORDS) & (lengths <= (most or np.inf))
     deletions, content = mixed(before + after * _INVERSE), mixed(whole)
     kept = long[row]
     links = [deletions[kept], content[long], mixed(content[long] + _WRITTEN)]
     contents = [mixed(content + _WHOLE)[row][kept], mixed(content[long] + _WHOLE), text_keys(texts)[long]]
-    return np.concatenate(links), np.concatenate(contents)
+    rows = [row[kept], np.flatnonzero(long), np.flatnonzero(long)]
+    return np.concatenate(links), np.concatenate(contents), np.concatenate(rows)
 
 
 @dataclass(frozen=True)

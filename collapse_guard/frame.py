@@ -49,6 +49,19 @@ EDGE_ROWS = 5_000
 
 _ITERATIONS = 10
 
+STRATA = 10
+"""Texts are compared with gold's of about their number of words: so many strata, cut at gold's quantiles."""
+
+COARSE_ROWS = 20
+COARSE_CELLS = (8, 128)
+"""Fewest and most coarse cells, about as fine as subjects are; between them, one for every ``COARSE_ROWS`` reference rows."""
+
+OUTER_SHARE = 0.10
+"""The share of healthy rows that are called outer: those furthest from the centre of their coarse cell, for that cell."""
+
+LONG_ROWS = 2
+"""A row's words, phrases and links are counted up to so many times the length that 99 % of gold's rows stay below."""
+
 FREQUENCIES = 256
 CODE_BITS = 14
 
@@ -67,12 +80,18 @@ class Located:
     mode : ``(n,)``, the mode that it belongs to, or the number of modes for a row off gold's manifold
     log_radius : ``(n,)``, log of the squared distance to the cell's centre over that cell's own mean
     distance_bin : ``(n,)``, bin of the distance to gold among the frame's edges
+    coarse : ``(n,)``, the coarse cell, or the number of them for a row off gold's manifold
+    outer : ``(n,)``, whether a row lies further from its coarse cell's centre than most healthy rows of that cell do
+    length_bin : ``(n,)``, 0 for a text shorter than any of gold's, then its stratum from 1, and the last for one longer than any
     """
 
     vectors: Vectors
     mode: npt.NDArray[np.int64]
     log_radius: Floats
     distance_bin: npt.NDArray[np.int64]
+    coarse: Counts
+    outer: Flags
+    length_bin: Counts
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -97,6 +116,12 @@ class Frame:
     edges : ``(e,)``, distances to gold at which ``EDGE_SHARES`` of the calibration rows, of at most ``EDGE_ROWS``, lie closer
     frequencies : ``(d, f)`` float32, for the random Fourier features of a Gaussian kernel
     hyperplanes : ``(d, b)`` float32, for the fine cells
+    longest : words of a row that are counted; the rest of a longer row is embedded, but adds no words to any count
+    coarse_centres, coarse_scales : ``(c, d)`` and ``(c,)``, as ``centres`` and ``scales``, of fewer and wider cells
+    outer_from : log of a row's squared distance to its coarse centre over the cell's mean, from which on it is outer
+    length_edges : ``(s + 1,)``, the fewest words of a gold text, the first number of words of each further stratum, and the most
+        words; empty where rows are no texts, which are one stratum
+    reference_words : ``(r,)``, words of the reference rows
     label_weights, label_biases : ``(m, d)`` and ``(m,)`` float32, the linear model that tells gold's labels apart; m is 0, and
         the modes are the cells, where gold has no labels
     """
@@ -110,6 +135,12 @@ class Frame:
     edges: Floats
     frequencies: Vectors
     hyperplanes: Vectors
+    coarse_centres: Vectors
+    coarse_scales: Floats
+    outer_from: float
+    length_edges: Counts
+    reference_words: Counts
+    longest: int
     label_weights: Vectors
     label_biases: Vectors
 
@@ -123,6 +154,27 @@ class Frame:
         """The number of modes, labels or cells; rows off gold's manifold belong to none."""
         return len(self.label_weights) or len(self.centres)
 
+    @property
+    def strata(self) -> int:
+        """The number of strata of length."""
+        return max(len(self.length_edges) - 1, 1)
+
+    def length_bins(self, words: Counts) -> Counts:
+        """Return ``(n,)`` where numbers of words lie: see :attr:`Located.length_bin`."""
+        if not len(self.length_edges):
+            return np.ones(len(words), dtype=np.int64)
+        inner = np.searchsorted(self.length_edges[1:-1], words, side="right") + 1
+        return np.where(words < self.length_edges[0], 0, np.where(words > self.length_edges[-1], self.strata + 1, inner))
+
+    def stratum(self, length_bin: Counts) -> Counts:
+        """Return ``(n,)`` strata, from 0: of texts shorter or longer than any of gold's, the nearest."""
+        return np.clip(length_bin - 1, 0, self.strata - 1)
+
+    @cached_property
+    def reference_strata(self) -> Counts:
+        """``(r,)``, the strata of the reference rows."""
+        return self.stratum(self.length_bins(self.reference_words))
+
     def per_group(self, modes: Counts) -> Counts:
         """Return rows per group from ``(m,)`` rows per mode."""
         return np.bincount(self.group_of_mode, weights=modes).astype(np.int64)
@@ -135,8 +187,8 @@ class Frame:
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
-    def locate(self, vectors: Vectors, gold: Flags | None = None) -> Located:
-        """Return where each row of ``vectors``, ``(n, d)``, lies.
+    def locate(self, vectors: Vectors, gold: Flags | None = None, *, words: Counts | None = None) -> Located:
+        """Return where each row of ``vectors``, ``(n, d)``, lies; of texts, the ``words`` of each decide its stratum.
 
         Rows of ``gold``, ``(n,)``, that the frame itself has are measured as if it did not have them: they are no nearer to gold than
         other rows of their kind, and no nearer to a centre that they drew (of rows that may have drawn one, by the chance that they did).
@@ -150,12 +202,22 @@ class Frame:
         pulled = np.where(own, 1.0, np.where(gold, self.drawn_share, 0.0)) * 2 * np.log(drawn / (drawn - 1))
         distances = np.sqrt(np.where(own, nearest[:, NEIGHBOUR], nearest[:, NEIGHBOUR - 1]))
         distance_bin = np.searchsorted(self.edges, distances, side="left")
+        away = distance_bin == len(self.edges)
+        coarse, log_coarse = self._coarse(vectors)
         return Located(
             vectors=vectors,
-            mode=np.where(distance_bin == len(self.edges), self.modes, self._mode(vectors, cell)),
+            mode=np.where(away, self.modes, self._mode(vectors, cell)),
             log_radius=np.log(np.maximum(squared / self.scales[cell], _ON_CENTRE)) + pulled,
             distance_bin=distance_bin,
+            coarse=np.where(away, len(self.coarse_centres), coarse),
+            outer=log_coarse > self.outer_from,
+            length_bin=self.length_bins(np.zeros(len(vectors), dtype=np.int64) if words is None else words),
         )
+
+    def _coarse(self, vectors: Vectors) -> tuple[Counts, Floats]:
+        """Return ``(n,)`` coarse cells, and logs of the squared distance to their centres over the cells' means."""
+        squared, cell = _search(self._coarse_index, vectors, 1)
+        return cell[:, 0], np.log(np.maximum(squared[:, 0] / self.coarse_scales[cell[:, 0]], _ON_CENTRE))
 
     def mode_of(self, vectors: Vectors) -> Counts:
         """Return ``(n,)`` the label, or the cell, that each row is nearest to, on gold's manifold or off it."""
@@ -192,6 +254,10 @@ class Frame:
         return _index(self.centres)
 
     @cached_property
+    def _coarse_index(self) -> faiss.IndexFlatL2:
+        return _index(self.coarse_centres)
+
+    @cached_property
     def _reference_index(self) -> faiss.IndexFlatL2:
         return _index(self.reference)
 
@@ -202,21 +268,21 @@ def build_frame(
     *,
     rng: np.random.Generator,
     labels: tuple[Vectors, Vectors] | None = None,
+    words: tuple[Counts, Counts] | None = None,
 ) -> Frame:
     """Return the frame of gold: cells and directions from ``reference``, distance edges from ``calibration``.
 
-    ``labels`` are the weights and biases of a label model, if there is one. The edges come from rows that the reference has not
+    ``labels`` are the weights and biases of a label model, if there is one; ``words`` the numbers of words of both parts, if they
+    are texts. The edges come from rows that the reference has not
     seen, since a row of the reference lies closer to it than healthy data does.
     """
     gold_rows = len(reference) + len(calibration)
-    clustered = _some(reference, CLUSTERED_CAP, rng)
-    centres = _k_means(clustered, int(np.clip(len(clustered) // ROWS_PER_CELL, *CELLS)), int(rng.integers(2**31)))
-    squared, cell = _search(_index(centres), clustered, 1)
-    drawn = np.bincount(cell[:, 0], minlength=len(centres))
-    # A cell of few rows borrows the average: its own mean square would be near zero for a cell of copies.
-    mean = max(float(squared.mean()), _NEAR_ZERO)
-    scales = (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (drawn + 1)
-    reference = _some(clustered, REFERENCE_CAP, rng)
+    chosen = _some(len(reference), CLUSTERED_CAP, rng)
+    clustered = reference[chosen]
+    centres, drawn, scales = _cells(clustered, ROWS_PER_CELL, CELLS, rng)
+    coarse_centres, _, coarse_scales = _cells(clustered, COARSE_ROWS, COARSE_CELLS, rng)
+    kept = _some(len(clustered), REFERENCE_CAP, rng)
+    reference = clustered[kept]
     draft = Frame(
         reference=reference,
         centres=centres,
@@ -227,15 +293,42 @@ def build_frame(
         edges=np.empty(0),
         frequencies=_gaussian_frequencies(reference, rng),
         hyperplanes=_hyperplanes(reference, rng),
+        coarse_centres=coarse_centres,
+        coarse_scales=coarse_scales,
+        outer_from=np.inf,
+        length_edges=_length_edges(np.concatenate(words)) if words else np.empty(0, dtype=np.int64),
+        reference_words=words[0][chosen][kept] if words else np.zeros(len(reference), dtype=np.int64),
+        longest=LONG_ROWS * int(np.quantile(np.concatenate(words), 0.99, method="higher")) if words else 0,
         label_weights=labels[0] if labels else np.empty((0, reference.shape[1]), dtype=np.float32),
         label_biases=labels[1] if labels else np.empty(0, dtype=np.float32),
     )
-    return replace(draft, edges=np.quantile(draft.distances(_some(calibration, EDGE_ROWS, rng)), EDGE_SHARES))
+    healthy = calibration[_some(len(calibration), EDGE_ROWS, rng)]
+    return replace(
+        draft,
+        edges=np.quantile(draft.distances(healthy), EDGE_SHARES),
+        outer_from=float(np.quantile(draft._coarse(healthy)[1], 1 - OUTER_SHARE)),
+    )
 
 
-def _some(rows: Vectors, most: int, rng: np.random.Generator) -> Vectors:
-    """Return at most so many of the rows, in their order."""
-    return rows if len(rows) <= most else rows[np.sort(rng.choice(len(rows), most, replace=False))]
+def _some(rows: int, most: int, rng: np.random.Generator) -> Counts:
+    """Return which of so many rows are kept, at most ``most``, in their order."""
+    return np.arange(rows) if rows <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _cells(rows: Vectors, rows_per_cell: int, bounds: tuple[int, int], rng: np.random.Generator) -> tuple[Vectors, Counts, Floats]:
+    """Return the centres of cells, how many of the rows each is the mean of, and their mean squared distance to it."""
+    centres = _k_means(rows, int(np.clip(len(rows) // rows_per_cell, *bounds)), int(rng.integers(2**31)))
+    squared, cell = _search(_index(centres), rows, 1)
+    drawn = np.bincount(cell[:, 0], minlength=len(centres))
+    # A cell of few rows borrows the average: its own mean square would be near zero for a cell of copies.
+    mean = max(float(squared.mean()), _NEAR_ZERO)
+    return centres, drawn, (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (drawn + 1)
+
+
+def _length_edges(words: Counts) -> Counts:
+    """Return the fewest and the most words, and between them the quantiles at which strata begin."""
+    cuts = np.unique(np.quantile(words, np.arange(1, STRATA) / STRATA, method="higher"))
+    return np.array([words.min(), *cuts[cuts > words.min()], words.max()], dtype=np.int64)
 
 
 def _groups(centres: Vectors) -> Counts:

@@ -17,13 +17,13 @@ from collapse_guard.baseline.store import Store
 from collapse_guard.candidates import Candidates, chosen_rows, find_candidates, first_met, row_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
+from collapse_guard.families.comparison import Comparison
+from collapse_guard.families.modes import mode_losses
 from collapse_guard.measuring import aligned, columns_of, measured
 from collapse_guard.output import drafted
 from collapse_guard.profile import Profile
 from collapse_guard.rows import Rows, held
 from collapse_guard.vectors import Counts, Flags
-from collapse_guard.verdict.compared import Compared
-from collapse_guard.verdict.effects import mode_losses
 
 
 class NotEnoughGoldError(InsufficientDataError):
@@ -266,7 +266,7 @@ def _not_enough(found: _Survey, candidates: Candidates, share: float, baseline: 
 
 
 def _count(found: _Survey, candidates: Candidates, chosen: Counts, baseline: Baseline, seed: int) -> Counted:
-    lost = mode_losses(Compared(found.profile, baseline))[0]
+    lost = mode_losses(Comparison(found.profile, baseline))[0]
     added = np.bincount(candidates.modes[chosen], minlength=baseline.frame.modes + 1)
     human, rows = found.anchors + len(chosen), found.rows + len(chosen)
     return Counted(

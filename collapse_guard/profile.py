@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import link_keys, mixed, phrase_keys, text_keys, vector_keys, word_keys
+from collapse_guard.contents import first_of_row, linked_rows, mixed, phrase_keys, text_keys, vector_keys, word_counts, word_keys
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located
 from collapse_guard.sketches.bottomk import BottomK
+from collapse_guard.sketches.coarse import Coarse
 from collapse_guard.sketches.distinct import duplicates, sample, types
 from collapse_guard.sketches.features import Features
 from collapse_guard.sketches.links import Links
@@ -35,6 +36,7 @@ class Profile:
     frame : digest of the frame that it was measured in
     nulls, truncated : values that were null, and that were longer than the model reads
     content_sum : sum of the content keys modulo 2**64, the same for the same rows in any order
+    lengths : ``(s + 2,)``, rows per length bin of the frame
     groups : which rows come together, where gold was frozen so
     outlying : contents of the rows off gold's manifold
     """
@@ -47,6 +49,8 @@ class Profile:
     features: Features
     occupancy: Occupancy
     neighbourhood: Neighbourhood
+    coarse: Coarse
+    lengths: Counts
     sample: BottomK
     duplicates: BottomK
     types: BottomK
@@ -72,7 +76,8 @@ class Profile:
         truncated: int = 0,
     ) -> Profile:
         """Reduce one chunk: ``(n, d)`` vectors and, where there are any, the n texts and the n names of their groups."""
-        return cls.of_located(frame, frame.locate(vectors), texts, groups=groups, nulls=nulls, truncated=truncated)
+        words = None if texts is None else word_counts(texts)
+        return cls.of_located(frame, frame.locate(vectors, words=words), texts, groups=groups, nulls=nulls, truncated=truncated)
 
     @classmethod
     def of_located(
@@ -86,8 +91,9 @@ class Profile:
         truncated: int = 0,
     ) -> Profile:
         """Reduce one chunk that is located already."""
-        vectors = located.vectors
+        vectors, strata = located.vectors, (frame.stratum(located.length_bin), frame.strata)
         keys = vector_keys(vectors) if texts is None else text_keys(texts)
+        links, linked, rows = linked_rows(texts or [], frame.longest)
         return cls(
             frame=frame.digest,
             nulls=nulls,
@@ -97,11 +103,13 @@ class Profile:
             features=Features.of(frame.features(vectors)),
             occupancy=Occupancy.of(located, frame.modes),
             neighbourhood=Neighbourhood.of(located),
-            sample=sample(keys, vectors),
-            duplicates=duplicates(keys, texts),
-            types=types(type_keys(frame, vectors, texts)[0]),
-            phrases=types(phrase_keys(texts or [])[0]),
-            links=Links.of(*link_keys(texts or [])),
+            coarse=Coarse.of(located, len(frame.coarse_centres)),
+            lengths=np.bincount(located.length_bin, minlength=frame.strata + 2),
+            sample=sample(keys, vectors, *strata),
+            duplicates=duplicates(keys, texts, *strata),
+            types=_types(type_keys(frame, vectors, texts), *strata),
+            phrases=_types(phrases_of(frame, texts or []), *strata),
+            links=Links.of(links, linked, strata[0][rows]),
             groups=types(text_keys(groups)),
             outlying=types(keys[off_manifold(located)]),
         )
@@ -117,7 +125,10 @@ class Profile:
 
     def without_contents(self) -> Profile:
         """Return the profile without any row's text or vector: what a baseline keeps."""
-        empty = BottomK(self.sample.capacity, self.sample.keys[:0], self.sample.counts[:0], 0, False, self.sample.payload[:0])
+        none = slice(0)
+        empty = BottomK(
+            self.sample.capacity, self.sample.keys[none], self.sample.by_stratum[none], 0, False, self.sample.payload[none]
+        )
         blank = np.empty((len(self.duplicates.keys), 0), dtype=np.float32)
         return replace(self, sample=empty, duplicates=replace(self.duplicates, payload=blank))
 
@@ -134,8 +145,23 @@ class Profile:
 def type_keys(frame: Frame, vectors: Vectors, texts: Sequence[str] | None) -> tuple[Keys, Counts]:
     """Return the keys of the types of n rows, and how many each row has: its distinct words, or its one fine cell."""
     if texts is not None:
-        return word_keys(texts)
+        return _first(*word_keys(texts), frame.longest)
     return mixed(frame.codes(vectors)), np.ones(len(vectors), dtype=np.int64)
+
+
+def phrases_of(frame: Frame, texts: Sequence[str]) -> tuple[Keys, Counts]:
+    """Return the keys of the distinct phrases of n texts, and how many each text has."""
+    return _first(*phrase_keys(texts), frame.longest)
+
+
+def _first(keys: Keys, lengths: Counts, most: int) -> tuple[Keys, Counts]:
+    """Keep the first ``most`` keys of each row: one row must not count as many."""
+    return keys[first_of_row(lengths, most)], np.minimum(lengths, most)
+
+
+def _types(found: tuple[Keys, Counts], strata: Counts, among: int) -> BottomK:
+    keys, lengths = found
+    return types(keys, np.repeat(strata, lengths) if len(lengths) else None, among)
 
 
 def empty_profile(frame: Frame) -> Profile:

@@ -17,13 +17,13 @@ from collapse_guard.candidates import find_candidates, first_met, priority, rank
 from collapse_guard.contents import known_keys, text_keys, vector_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.earlier import Repeating, repeating
+from collapse_guard.families.comparison import TWO_SIDED_95
 from collapse_guard.guard import check
 from collapse_guard.mixture import declared_anchors, declared_rows, merged_schema, sources
 from collapse_guard.output import drafted, require_new, require_writable, write_text
 from collapse_guard.rows import Rows, held
 from collapse_guard.vectors import Counts, Flags, Floats, Keys
 from collapse_guard.verdict.changes import ModeChange
-from collapse_guard.verdict.compared import TWO_SIDED_95
 from collapse_guard.verdict.policy import ALPHA
 from collapse_guard.verdict.verdict import Verdict
 

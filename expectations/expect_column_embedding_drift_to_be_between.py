@@ -8,11 +8,13 @@ from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
 from scipy.stats import norm
 
-from collapse_guard.verdict.drift import relative_distance
-from collapse_guard.verdict.findings import FAR
+from collapse_guard.families.drift import relative_distance
 from collapse_guard.verdict.ratios import RatioInterval
 
 from .bounded import StatisticExpectation
+
+FAR = 0.005
+"""The default bound: a batch whose distance to gold, over gold's own scale, is so large has visibly drifted."""
 
 
 class ExpectColumnEmbeddingDriftToBeBetween(StatisticExpectation):
@@ -40,8 +42,8 @@ class ExpectColumnEmbeddingDriftToBeBetween(StatisticExpectation):
     """
 
     max_value: float | SuiteParameterDict[str, Any] | None = pydantic.Field(default=FAR, description="Upper bound of the distance.")
-    method: Literal["mmd", "frechet", "energy"] | SuiteParameterDict[str, Any] = pydantic.Field(
-        default="mmd", description="The distance: mmd, frechet or energy."
+    method: Literal["mmd", "frechet", "energy", "lost", "new"] | SuiteParameterDict[str, Any] = pydantic.Field(
+        default="mmd", description="The distance (mmd, frechet or energy), or the share that is lost or new."
     )
 
     success_keys: ClassVar = (*StatisticExpectation.statistic_keys, "method")

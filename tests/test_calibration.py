@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from collapse_guard.arrays import flatten, restore
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.calibration import SMALLEST_SHARES, Calibration, calibrate
+from collapse_guard.calibration.calibrate import calibrate
+from collapse_guard.calibration.calibration import SMALLEST_SHARES, Calibration
 from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
 from collapse_guard.statistics.groups import Clumps

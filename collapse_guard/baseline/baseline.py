@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from collapse_guard.arrays import flatten, restore
 from collapse_guard.baseline.modes import Mode
-from collapse_guard.calibration import Calibration
+from collapse_guard.calibration.calibration import Calibration
 from collapse_guard.embedders.choice import restore_embedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind

@@ -9,8 +9,8 @@ import numpy as np
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.labels import learn_labels
 from collapse_guard.baseline.modes import describe_modes
-from collapse_guard.calibration import calibrate
-from collapse_guard.contents import known_keys, text_keys, vector_keys, word_keys
+from collapse_guard.calibration.calibrate import calibrate
+from collapse_guard.contents import known_keys, text_keys, vector_keys, word_counts, word_keys
 from collapse_guard.embedders.choice import store_embedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind
@@ -53,8 +53,10 @@ def build_baseline(
     healthy_groups = [groups[row] for row in order[half:]] if groups else ()
     model = learn_labels(vectors[:half], [labels[row] for row in order[:half]]) if labels else None
     linear = (model.weights, model.biases) if model else None
-    frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear)
-    healthy_rows = frame.locate(vectors[half:])
+    words = word_counts(texts) if texts else None
+    lengths = None if words is None else (words[:half], words[half:])
+    frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear, words=lengths)
+    healthy_rows = frame.locate(vectors[half:], words=None if words is None else words[half:])
     healthy_texts = texts[half:] if texts else None
     healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups)
     keys = text_keys(texts) if texts else vector_keys(vectors)

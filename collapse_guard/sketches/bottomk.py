@@ -8,6 +8,7 @@ doi:10.1145/1281100.1281133). An item that the whole keeps was kept by each part
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class BottomK:
     ----------
     capacity : most items kept
     keys : ``(k,)`` ascending, without repetition
-    counts : ``(k,)``, how often each item came
+    by_stratum : ``(k, s)``, how often each item came in rows of each stratum of length
     total : how often any item came, the ones not kept included
     dropped : whether any item was not kept
     payload : ``(k, …)``, what is known of each item; equal keys carry equal payloads
@@ -33,15 +34,17 @@ class BottomK:
 
     capacity: int
     keys: Keys
-    counts: Counts
+    by_stratum: Counts
     total: int
     dropped: bool
     payload: npt.NDArray[Any]
 
     @classmethod
-    def of(cls, keys: Keys, payload: npt.NDArray[Any], capacity: int) -> BottomK:
-        """Reduce ``(n,)`` keys and ``(n, …)`` payloads, repetitions included."""
-        distinct, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    def of(cls, keys: Keys, payload: npt.NDArray[Any], capacity: int, strata: Counts | None = None, among: int = 1) -> BottomK:
+        """Reduce ``(n,)`` keys and ``(n, …)`` payloads, repetitions included, of rows of ``(n,)`` strata from 0 to ``among - 1``."""
+        distinct, first, which = np.unique(keys, return_index=True, return_inverse=True)
+        cells = which * among + (0 if strata is None else strata)
+        counts = np.bincount(cells, minlength=len(distinct) * among).reshape(len(distinct), among)
         kept = slice(0, capacity)
         return cls(capacity, distinct[kept], counts[kept], len(keys), len(distinct) > capacity, payload[first[kept]])
 
@@ -54,22 +57,32 @@ class BottomK:
         at = np.searchsorted(large.keys, small.keys)
         known = at < len(large.keys)
         known[known] = large.keys[at[known]] == small.keys[known]
-        counts = large.counts.copy()
-        counts[at[known]] += small.counts[known]
+        counts = large.by_stratum.copy()
+        counts[at[known]] += small.by_stratum[known]
         new = ~known & (at < self.capacity)
         places = at[new] + np.arange(int(new.sum()))
         keys, counts, payload = (
             _inserted(mine, places, theirs[new])[: self.capacity]
-            for mine, theirs in ((large.keys, small.keys), (counts, small.counts), (large.payload, small.payload))
+            for mine, theirs in ((large.keys, small.keys), (counts, small.by_stratum), (large.payload, small.payload))
         )
         return BottomK(
             capacity=self.capacity,
             keys=keys,
-            counts=counts,
+            by_stratum=counts,
             total=self.total + other.total,
             dropped=self.dropped or other.dropped or len(large.keys) + int((~known).sum()) > self.capacity,
             payload=payload,
         )
+
+    @cached_property
+    def counts(self) -> Counts:
+        """``(k,)``, how often each item came."""
+        return np.asarray(self.by_stratum.sum(axis=1))
+
+    @property
+    def stratum(self) -> Counts:
+        """``(k,)``, the stratum of each item; of an item of several, the one that it came in most often."""
+        return np.asarray(self.by_stratum.argmax(axis=1))
 
     @property
     def kept_share(self) -> float:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from collapse_guard.contents import mixed
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.vectors import Keys, Vectors
+from collapse_guard.vectors import Counts, Keys, Vectors
 
 SAMPLE_CAPACITY = 4096
 DUPLICATES_CAPACITY = 32_768
@@ -30,20 +30,20 @@ CROWDED = 0.02
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
-def sample(keys: Keys, vectors: Vectors) -> BottomK:
+def sample(keys: Keys, vectors: Vectors, strata: Counts | None = None, among: int = 1) -> BottomK:
     """Keep the vectors of ``SAMPLE_CAPACITY`` distinct contents; with their counts, a fair sample of rows."""
-    return BottomK.of(keys, vectors, SAMPLE_CAPACITY)
+    return BottomK.of(keys, vectors, SAMPLE_CAPACITY, strata, among)
 
 
-def duplicates(keys: Keys, texts: Sequence[str] | None) -> BottomK:
+def duplicates(keys: Keys, texts: Sequence[str] | None, strata: Counts | None = None, among: int = 1) -> BottomK:
     """Count the copies of each content, and keep the beginning of its text."""
     shown = [text.encode()[:SHOWN_BYTES] for text in texts] if texts is not None else [b""] * len(keys)
-    return BottomK.of(keys, np.array(shown, dtype=f"S{SHOWN_BYTES}"), DUPLICATES_CAPACITY)
+    return BottomK.of(keys, np.array(shown, dtype=f"S{SHOWN_BYTES}"), DUPLICATES_CAPACITY, strata, among)
 
 
-def types(keys: Keys) -> BottomK:
-    """Count how often each type came."""
-    return BottomK.of(keys, np.empty((len(keys), 0), dtype=np.float32), TYPES_CAPACITY)
+def types(keys: Keys, strata: Counts | None = None, among: int = 1) -> BottomK:
+    """Count how often each type came, in rows of each of ``among`` strata."""
+    return BottomK.of(keys, np.empty((len(keys), 0), dtype=np.float32), TYPES_CAPACITY, strata, among)
 
 
 def is_fair(sketch: BottomK, contents: BottomK) -> bool:
@@ -56,7 +56,12 @@ def is_fair(sketch: BottomK, contents: BottomK) -> bool:
 
 
 def sampled_rows(sketch: BottomK) -> npt.NDArray[Any]:
-    """Return the payloads of at most ``SAMPLE_CAPACITY`` sampled rows, copies repeated, in a random order, always the same.
+    """Return the payloads of the rows of :func:`sampled`."""
+    return sketch.payload[sampled(sketch)]
+
+
+def sampled(sketch: BottomK) -> Counts:
+    """Return the items of at most ``SAMPLE_CAPACITY`` sampled rows, copies repeated, in a random order, always the same.
 
     Of a content that is frequent among more contents than are kept, as many copies as are its part among these: it was kept whole, and
     others like it not at all.
@@ -68,4 +73,4 @@ def sampled_rows(sketch: BottomK) -> npt.NDArray[Any]:
     nth_copy = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
     scrambled = mixed(sketch.keys[which] + nth_copy.astype(np.uint64) * _SALT)
     first = np.argsort(scrambled, kind="stable")[:SAMPLE_CAPACITY]
-    return sketch.payload[which[first]]
+    return np.asarray(which[first])

@@ -7,6 +7,7 @@ that what is kept depends neither on order nor on partitioning, and a link's gro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +21,9 @@ CAPACITY = 131_072
 MOST_SHARING = 1_024
 """Most contents kept of one link, those of smallest hash: a template of the whole batch must not crowd out the rest, nor itself."""
 
+Pairs: TypeAlias = tuple[Keys, Keys, Counts]
+"""Links, contents and strata of ``p`` pairs."""
+
 _END = np.iinfo(np.uint64).max
 
 
@@ -30,15 +34,17 @@ class Links:
     Attributes
     ----------
     links, contents : ``(p,)``
+    strata : ``(p,)`` the content's stratum of length
     end : the smallest link that is not kept, or 2**64 - 1 if all are
     """
 
     links: Keys
     contents: Keys
+    strata: Counts
     end: int
 
     @classmethod
-    def of(cls, links: Keys, contents: Keys, end: int = int(_END)) -> Links:
+    def of(cls, links: Keys, contents: Keys, strata: Counts | None = None, end: int = int(_END)) -> Links:
         """Reduce ``(p,)`` pairs, repetitions included, of which those below ``end`` are whole groups.
 
         Examples
@@ -48,26 +54,28 @@ class Links:
         ([3, 7, 7], [1, 2])
         """
         inside = links < np.uint64(end)
-        return cls._settled(links[inside], contents[inside], end)
+        strata = np.zeros(len(links), dtype=np.int64) if strata is None else strata
+        return cls._settled((links[inside], contents[inside], strata[inside]), end)
 
     def __add__(self, other: Links) -> Links:
         end = min(self.end, other.end)
-        whole = [part._below(end) for part in (self, other)]
-        return Links._settled(np.concatenate([links for links, _ in whole]), np.concatenate([found for _, found in whole]), end)
+        mine, theirs = (part._below(end) for part in (self, other))
+        links, contents, strata = (np.concatenate(both) for both in zip(mine, theirs, strict=True))
+        return Links._settled((links, contents, strata), end)
 
     @classmethod
-    def _settled(cls, links: Keys, contents: Keys, end: int) -> Links:
+    def _settled(cls, pairs: Pairs, end: int) -> Links:
         """Order pairs of whole groups, and keep as many as fit."""
-        links, contents = _fewer_sharing(*_distinct(*_ordered(links, contents)))
+        links, contents, strata = _fewer_sharing(_distinct(_ordered(pairs)))
         if len(links) > CAPACITY:
             end = int(links[CAPACITY])
             kept = int(np.searchsorted(links, links[CAPACITY], side="left"))
-            links, contents = links[:kept], contents[:kept]
-        return cls(links, contents, end)
+            links, contents, strata = links[:kept], contents[:kept], strata[:kept]
+        return cls(links, contents, strata, end)
 
-    def _below(self, end: int) -> tuple[Keys, Keys]:
+    def _below(self, end: int) -> Pairs:
         kept = len(self.links) if end >= self.end else int(np.searchsorted(self.links, np.uint64(end), side="left"))
-        return self.links[:kept], self.contents[:kept]
+        return self.links[:kept], self.contents[:kept], self.strata[:kept]
 
     @property
     def kept_share(self) -> float:
@@ -76,9 +84,13 @@ class Links:
 
     def groups(self) -> tuple[Counts, Counts]:
         """Return the sizes of groups, and how many kept links have each."""
-        _, sizes = np.unique(self.links, return_counts=True)
-        found = np.unique(sizes, return_counts=True)
+        found = np.unique(self.sizes_and_strata()[0], return_counts=True)
         return found[0].astype(np.int64), found[1].astype(np.int64)
+
+    def sizes_and_strata(self) -> tuple[Counts, Counts]:
+        """Return, of each group, its size and the stratum of its first content: texts one word apart are about as long."""
+        _, first, sizes = np.unique(self.links, return_index=True, return_counts=True)
+        return sizes.astype(np.int64), self.strata[first]
 
     def components(self) -> tuple[Keys, Keys]:
         """Return the contents that share a link with another, and for each the smallest content that it is linked to, if through others.
@@ -99,31 +111,35 @@ class Links:
         return contents[shared], contents[first[inverse]][shared]
 
 
-def _distinct(links: Keys, contents: Keys) -> tuple[Keys, Keys]:
+def _distinct(pairs: Pairs) -> Pairs:
     """Return ordered pairs without their repetitions."""
+    links, contents, strata = pairs
     again = (links[1:] == links[:-1]) & (contents[1:] == contents[:-1])
     if not again.any():
-        return links, contents
+        return pairs
     fresh = np.insert(~again, 0, True)
-    return links[fresh], contents[fresh]
+    return links[fresh], contents[fresh], strata[fresh]
 
 
-def _fewer_sharing(links: Keys, contents: Keys) -> tuple[Keys, Keys]:
+def _fewer_sharing(pairs: Pairs) -> Pairs:
     """Return ordered pairs without those beyond the first ``MOST_SHARING`` of a link."""
+    links, contents, strata = pairs
     if len(links) <= MOST_SHARING or not (links[MOST_SHARING:] == links[:-MOST_SHARING]).any():
-        return links, contents
+        return pairs
     kept = np.arange(len(links)) - np.searchsorted(links, links, side="left") < MOST_SHARING
-    return links[kept], contents[kept]
+    return links[kept], contents[kept], strata[kept]
 
 
-def _ordered(links: Keys, contents: Keys) -> tuple[Keys, Keys]:
+def _ordered(pairs: Pairs) -> Pairs:
     """Return the pairs in the order of links, those of one link in the order of contents.
 
     A stable sort merges what is in order already, and few links are shared.
     """
+    links, contents, strata = pairs
     order = np.argsort(links, kind="stable")
-    links, contents = links[order], contents[order]
+    links, contents, strata = links[order], contents[order], strata[order]
     same = links[1:] == links[:-1]
     shared = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False)) if len(links) else order
-    contents[shared] = contents[shared][np.lexsort((contents[shared], links[shared]))]
-    return links, contents
+    settled = shared[np.lexsort((contents[shared], links[shared]))]
+    contents[shared], strata[shared] = contents[settled], strata[settled]
+    return links, contents, strata

@@ -30,9 +30,9 @@ class Neighbourhood:
         return Neighbourhood(self.histogram + other.histogram)
 
     @property
-    def count(self) -> int:
+    def count(self) -> float:
         """Rows seen."""
-        return int(self.histogram.sum())
+        return float(self.histogram.sum())
 
 
 def off_manifold(located: Located) -> Flags:

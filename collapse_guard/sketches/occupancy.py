@@ -33,6 +33,6 @@ class Occupancy:
         return Occupancy(self.counts + other.counts, self.log_radius_total + other.log_radius_total)
 
     @property
-    def inside(self) -> int:
+    def inside(self) -> float:
         """Rows that belong to a mode."""
-        return int(self.counts[:-1].sum())
+        return float(self.counts[:-1].sum())

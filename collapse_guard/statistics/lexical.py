@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from collapse_guard.sketches.bottomk import BottomK
+from collapse_guard.sketches.distinct import sampled
 from collapse_guard.vectors import Floats
 
 WINDOW = 8192
@@ -18,6 +20,21 @@ WINDOW = 8192
 beginning alone, which the sketch of contents keeps."""
 
 _LEVEL = 6
+
+
+def compressed(contents: BottomK) -> tuple[Floats, Floats]:
+    """Return the :func:`compression_ratios` of the texts of ``contents``, those of one stratum of length together, and each window's mean
+    stratum: texts of another length compress otherwise.
+    """
+    rows = sampled(contents)
+    strata = contents.stratum[rows]
+    order = np.argsort(strata, kind="stable")
+    texts, strata = contents.payload[rows[order]].tolist(), strata[order]
+    ratios = compression_ratios(texts)
+    ends = np.cumsum([len(text) + 1 for text in texts]) if texts else np.zeros(0)
+    window = np.minimum(ends // WINDOW, max(len(ratios) - 1, 0)).astype(np.int64)
+    held = np.bincount(window, minlength=max(len(ratios), 1))[: len(ratios)]
+    return ratios, np.bincount(window, weights=strata, minlength=max(len(ratios), 1))[: len(ratios)] / np.maximum(held, 1)
 
 
 def compression_ratios(texts: Sequence[bytes]) -> Floats:

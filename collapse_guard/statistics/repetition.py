@@ -42,6 +42,7 @@ class Repeats:
     noise : standard error of the share of rows that are copies, where only a sample of the groups was kept
     overlapping : whether a row may be in several groups
     unseen : rows in groups that were not kept, less those that the kept ones already stand for
+    exposure : how many times as frequent rows of each group's length are where these are compared: a number, or one for each size
     """
 
     sizes: Floats
@@ -50,22 +51,25 @@ class Repeats:
     noise: float = 0.0
     overlapping: bool = False
     unseen: float = 0.0
+    exposure: Floats | float = 1.0
 
     @classmethod
-    def of(cls, contents: BottomK) -> Repeats:
-        """Read whole copies off the counts of contents."""
-        sizes, groups = contents.abundances()
+    def of(cls, contents: BottomK, exposure: Floats | None = None) -> Repeats:
+        """Read whole copies off the counts of contents, those of each stratum with its ``(s,)`` exposure."""
+        sizes, groups, exposures = _by_size(contents.counts, contents.stratum, exposure)
+        groups = groups / contents.kept_share
         noise = len(contents.keys) ** -0.5 if contents.dropped else 0.0
         # All rows are known, also where their groups are not: whether one large group was kept must not matter.
-        return cls(sizes, groups, contents.total, noise, unseen=contents.total - float(sizes @ groups))
+        unseen = contents.total - float(sizes @ groups)
+        return cls(sizes, groups, contents.total, noise, unseen=unseen, exposure=exposures)
 
     @classmethod
-    def of_links(cls, links: Links, contents: float) -> Repeats:
+    def of_links(cls, links: Links, contents: float, exposure: Floats | None = None) -> Repeats:
         """Read near copies among so many distinct ``contents`` off their links."""
-        sizes, groups = (part.astype(np.float64) for part in links.groups())
+        sizes, groups, exposures = _by_size(*links.sizes_and_strata(), exposure)
         seen, kept = float(groups @ (sizes - 1) ** 2), links.kept_share
         noise = (seen * (1 - kept)) ** 0.5 / kept / max(contents, 1.0)
-        return cls(sizes, groups / kept, max(contents, 1.0), noise, overlapping=True)
+        return cls(sizes, groups / kept, max(contents, 1.0), noise, overlapping=True, exposure=exposures)
 
     @classmethod
     def of_pairs(cls, pairs: int, sampled: int, contents: float) -> Repeats:
@@ -84,9 +88,13 @@ class Repeats:
         >>> Repeats(np.array([2.0]), np.array([8.0]), 100).copies(50)
         2.0
         """
-        share = rows / self.rows
-        found = float(self.groups @ (self.sizes * share - 1 + np.power(1 - min(share, 1.0), self.sizes)))
-        return max(self.unseen * share + found, 0.0)  # an estimate of the unseen may err below none
+        share = self._share(rows)
+        found = float(self.groups @ (self.sizes * share - 1 + np.power(1 - np.minimum(share, 1.0), self.sizes)))
+        return max(self.unseen * rows / self.rows + found, 0.0)  # an estimate of the unseen may err below none
+
+    def _share(self, rows: float) -> Floats:
+        """Return the share of each group's rows that so many rows draw."""
+        return np.broadcast_to(np.asarray(rows / self.rows * self.exposure), self.sizes.shape)
 
     def dispersion(self, rows: float) -> float:
         r"""Return Var(X) / E(X) of the X copies among at most N/2 ``rows``: 1 where copies are single.
@@ -95,17 +103,18 @@ class Repeats:
         is unbiased for Var(X). Where groups overlap they come together, and a group's copies x are taken for a compound Poisson
         sum instead, of ratio :math:`E \sum x^2 / E \sum x`.
         """
-        share, expected = rows / self.rows, self.copies(rows)
+        share, expected = np.minimum(self._share(rows), 0.5), self.copies(rows)
         kept, none = self.sizes * share, np.power(1 - share, self.sizes)
         if self.overlapping:
             spread = kept * (1 - share) + (kept - 1) ** 2 - none
         else:
             spread = kept + none - np.power(1 - 2 * share, self.sizes) - 2 * kept * np.power(1 - share, self.sizes - 1)
-        return max((float(self.groups @ spread) + self.unseen * share) / expected, 1.0) if expected > _NOTHING else 1.0
+        unseen = self.unseen * rows / self.rows
+        return max((float(self.groups @ spread) + unseen) / expected, 1.0) if expected > _NOTHING else 1.0
 
-    def of_size(self, least: float) -> float:
-        """Return the copies in groups of at least ``least``."""
-        return float((self.groups * (self.sizes - 1))[self.sizes >= least].sum())
+    def of_size(self, least: float, power: int = 0) -> float:
+        """Return the copies in groups of at least ``least``, each times a ``power`` of its exposure."""
+        return float((self.groups * (self.sizes - 1) * self.exposure**power)[self.sizes >= least].sum())
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ def copies(batch: Repeats, healthy: Repeats, effect: float = 1.0) -> Copies:
     p_value = float(betainc(max(sure, _NOTHING), natural * exposure / dispersion + 1, 1 / (1 + exposure)))
     rows = batch.rows
     share = min(batch.copies(rows) / rows, 1.0)
-    rare = healthy.of_size(0) - healthy.of_size(FREQUENT)
+    rare = healthy.of_size(0, 2) - healthy.of_size(FREQUENT, 2)
     excess, error = max(
         _excess(share * rows, _expected(healthy, rows), rare, (rows / healthy.rows) ** 2, dispersion, rows),
         _excess_of_frequent(batch, healthy, dispersion),
@@ -158,7 +167,7 @@ def _excess_of_frequent(batch: Repeats, healthy: Repeats, dispersion: float) -> 
     """Return the excess of copies of contents so frequent that gold would have shown them: known well at any size."""
     growth = batch.rows / healthy.rows
     found = batch.of_size(FREQUENT * max(growth, 1.0))
-    natural = healthy.of_size(FREQUENT)
+    natural = healthy.of_size(FREQUENT, 1)
     return _excess(found, natural * growth, natural, growth, dispersion, batch.rows)
 
 
@@ -167,8 +176,15 @@ def _expected(healthy: Repeats, rows: float) -> float:
     if rows <= healthy.rows:
         return max(round(healthy.copies(rows), _ROUNDING), 0.0)
     growth = rows / healthy.rows
-    frequent = healthy.of_size(FREQUENT)
-    return min(frequent * growth + (healthy.of_size(0) - frequent) * growth**2, rows)
+    rare = healthy.of_size(0, 2) - healthy.of_size(FREQUENT, 2)
+    return min(healthy.of_size(FREQUENT, 1) * growth + rare * growth**2, rows)
+
+
+def _by_size(sizes: Counts, strata: Counts, exposure: Floats | None) -> tuple[Floats, Floats, Floats]:
+    """Return the distinct sizes of each stratum, how many groups have each, and their exposure."""
+    pairs, groups = np.unique(np.stack([sizes, strata]), axis=1, return_counts=True)
+    exposures = np.ones(len(groups)) if exposure is None else exposure[pairs[1]]
+    return pairs[0].astype(np.float64), groups.astype(np.float64), exposures
 
 
 def close_rows(rows: Vectors, radius: float) -> int:

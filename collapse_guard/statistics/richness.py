@@ -19,7 +19,9 @@ from collapse_guard.sketches.distinct import types
 from collapse_guard.vectors import Counts, Floats, Keys
 
 _NEW_TYPES = 30
-_STEP = 1.25
+_GRID = 60
+_FINEST = 1_000
+_NONE_LEFT = 1e-9
 _POOREST = 1e-4
 _SMALL_LOAD = 1e-3
 
@@ -76,21 +78,59 @@ class Rarefaction:
         rest = 1 - min(draws / max(self.total, 1), 1.0)
         return float(self.items @ (self.abundances * np.power(rest, self.abundances - 1)) / max(self.total, 1))
 
-    def telling_draws(self, most: float) -> float:
-        """Return the most draws, up to ``most``, at which new types still come: where all are met, their number says nothing.
-
-        0 if there are none.
-        """
-        draws = float(most)
-        while draws >= 1 and draws * self.discovery(draws) < _NEW_TYPES:
-            draws /= _STEP
-        return draws if draws >= 1 else 0.0
-
     def draws_for(self, richness: float) -> float:
         """Return x with S(x) = ``richness``, at most N: the inverse of :meth:`richness`."""
         if richness >= self.richness(self.total):
             return float(self.total)
         return float(brentq(lambda draws: self.richness(draws) - richness, 0, self.total, xtol=1e-6 * max(self.total, 1)))
+
+
+@dataclass(frozen=True)
+class MatchedRarefaction:
+    r"""What healthy rows show when they are drawn with a batch's mix of lengths.
+
+    Of a type met :math:`c_s` times in the :math:`N_s` healthy rows of stratum s, none is drawn in :math:`f_s N_s` rows of each with
+    probability :math:`\prod_s (1 - f_s)^{c_s}`. A share y of a batch of :math:`n_s` rows per stratum draws :math:`f_s = y n_s / N_s`.
+
+    Attributes
+    ----------
+    shares : ``(g,)`` ascending y, of which the last draws all healthy rows of some stratum
+    types : ``(g,)`` expected numbers of types
+    """
+
+    shares: Floats
+    types: Floats
+
+    @classmethod
+    def of(cls, healthy: BottomK, batch_rows: Counts, healthy_rows: Counts, among: Keys | None = None) -> MatchedRarefaction:
+        """Read the curve off counts by stratum, for a batch of ``(s,)`` rows per stratum; of all types, or of those ``among`` the keys."""
+        counts = healthy.by_stratum if among is None else healthy.by_stratum[np.isin(healthy.keys, among)]
+        used = (batch_rows > 0) & (healthy_rows > 0)
+        drawn = np.where(used, batch_rows / np.maximum(healthy_rows, 1), 0.0)
+        most = 1 / max(float(drawn.max(initial=0.0)), 1 / max(float(healthy_rows.sum()), 1.0))
+        shares = most * np.geomspace(1 / _FINEST, 1, _GRID)
+        # Types of equal counts are one case; those that the batch's strata do not have are none.
+        cases, times = np.unique(counts[:, used], axis=0, return_counts=True) if used.any() else (counts[:0], np.zeros(0))
+        left = np.log(np.maximum(1 - shares[:, None] * drawn[used], _NONE_LEFT))
+        return cls(shares, -np.expm1(left @ cases.T) @ times / healthy.kept_share)
+
+    def richness(self, share: float) -> float:
+        """Return the expected number of types in healthy rows like a ``share`` of the batch."""
+        return float(np.interp(share, np.concatenate([[0.0], self.shares]), np.concatenate([[0.0], self.types])))
+
+    def share_for(self, richness: float) -> float:
+        """Return the share whose healthy rows show so many types: the inverse of :meth:`richness`, at most the last share."""
+        return float(np.interp(richness, np.concatenate([[0.0], self.types]), np.concatenate([[0.0], self.shares])))
+
+    def telling_share(self) -> float:
+        """Return the largest share, up to the whole batch, at which new types still come: where all are met, their number says nothing.
+
+        0 if there are none.
+        """
+        new = np.diff(self.types, prepend=0.0) / np.diff(self.shares, prepend=0.0) * self.shares
+        telling = np.flatnonzero((new >= _NEW_TYPES) & (self.shares <= 1))
+        whole = self.shares[-1] >= 1 and float(np.interp(1.0, self.shares, new)) >= _NEW_TYPES
+        return 1.0 if whole else float(self.shares[telling[-1]]) if len(telling) else 0.0
 
 
 def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from collapse_guard.frame import Located
+from collapse_guard.sketches.coarse import Coarse
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.sketches.neighbourhood import Neighbourhood
 from collapse_guard.sketches.occupancy import Occupancy
@@ -34,6 +35,10 @@ class RowSketches(Protocol):
     def neighbourhood(self) -> Neighbourhood:
         """Distances to gold."""
 
+    @property
+    def coarse(self) -> Coarse:
+        """Rows per coarse cell, and at its edge."""
+
 
 @dataclass(frozen=True)
 class RowSum:
@@ -42,16 +47,20 @@ class RowSum:
     Attributes
     ----------
     name, family : how findings call it
+    meaning : what people read
     logarithmic : whether the value is a logarithm, so that differences are ratios
     value : sketches -> number
     influence : sketches, their ``n`` located rows -> ``(n,)`` influences, of mean 0
+    anchored : whether it looks at gold's own places, which data from elsewhere leaves without being narrower
     """
 
     name: str
     family: Family
+    meaning: str
     logarithmic: bool
     value: Callable[[RowSketches], float]
     influence: Callable[[RowSketches, Located], Floats]
+    anchored: bool = False
 
 
 def within_spread(profile: RowSketches) -> float:
@@ -68,10 +77,25 @@ def _within_spread_influence(profile: RowSketches, located: Located) -> Floats:
     return np.where(inside, located.log_radius - within_spread(profile), 0) / max(inside.mean(), np.finfo(float).tiny)
 
 
-def _vendi(order: float) -> RowSum:
+def outer_share(profile: RowSketches) -> float:
+    """Return the share of rows further from their coarse cell's centre than nine in ten healthy rows of that cell.
+
+    Ranges from 0 to 1; healthy 0.1. Bad when it falls: each mode has lost its outer rows. Speaks for EARLY. Where whole modes are gone or
+    other shares of them are there, it does not change; data from elsewhere raises it.
+    """
+    return profile.coarse.outer / max(profile.coarse.inside, 1)
+
+
+def _outer_influence(profile: RowSketches, located: Located) -> Floats:
+    inside = located.coarse < len(profile.coarse.counts) - 1
+    return np.where(inside, located.outer - outer_share(profile), 0) / max(inside.mean(), np.finfo(float).tiny)
+
+
+def _vendi(order: float, meaning: str) -> RowSum:
     return RowSum(
         f"vendi_score_{order:g}",
         "diversity",
+        meaning,
         True,
         lambda profile: log_vendi(profile.moments, order),
         lambda profile, located: log_vendi_influence(profile.moments, located, order),
@@ -96,26 +120,42 @@ def _hill_influence(profile: RowSketches, located: Located) -> Floats:
     return np.where(inside, surprise - log_hill_number(profile), 0) / max(inside.mean(), np.finfo(float).tiny)
 
 
-def _tail(cut: float) -> RowSum:
+def _tail(cut: float, part: str) -> RowSum:
     return RowSum(
         "tail_share" if cut == TAIL_SHARE else f"tail_share_{cut:g}",
         "tail",
+        f"rows in gold's rarest {part}",
         False,
         lambda profile: tail_share(profile.neighbourhood, cut),
         lambda profile, located: in_tail(located, cut) - tail_share(profile.neighbourhood, cut),
+        anchored=True,
     )
 
 
 ROW_SUMS: tuple[RowSum, ...] = (
-    *map(_vendi, (0.25, 1.0, 2.0, np.inf)),
+    _vendi(0.25, "variety, rare directions weighed most (Vendi 0.25)"),
+    _vendi(1.0, "variety of meaning (Vendi 1)"),
+    _vendi(2.0, "variety of the common (Vendi 2)"),
+    _vendi(np.inf, "weight of the main direction (Vendi inf)"),
     RowSum(
         "spread",
         "spread",
+        "spread (total variance)",
         True,
         lambda profile: log_spread(profile.moments),
         lambda profile, located: log_spread_influence(profile.moments, located),
     ),
-    RowSum("within_mode_spread", "spread", True, within_spread, _within_spread_influence),
-    RowSum("hill_number_1", "diversity", True, log_hill_number, _hill_influence),
-    *map(_tail, CUTS),
+    RowSum("within_mode_spread", "spread", "spread within each topic", True, within_spread, _within_spread_influence),
+    RowSum(
+        "hill_number_1",
+        "modes",
+        "effective number of gold's modes (Hill 1)",
+        True,
+        log_hill_number,
+        _hill_influence,
+        anchored=True,
+    ),
+    RowSum("outer_share", "tail", "rows at the edge of their topic", False, outer_share, _outer_influence),
+    *map(_tail, CUTS, ("fifth", "tenth", "twentieth")),
 )
+"""Every sum over rows. The rest of the program iterates over these."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.families.comparison import Comparison
+from collapse_guard.families.modes import mode_losses
 from collapse_guard.profile import Profile
 from collapse_guard.statistics.coverage import ModeLoss
-from collapse_guard.verdict.compared import Compared
-from collapse_guard.verdict.effects import mode_losses
 
 
 @dataclass(frozen=True)
@@ -43,5 +43,5 @@ def changes(changed: ModeLoss, lost: ModeLoss, baseline: Baseline) -> tuple[Mode
 
 def vanished_modes(profile: Profile, baseline: Baseline) -> tuple[ModeChange, ...]:
     """Return the modes of gold that vanished from a batch or were thinned there, the heaviest loss first."""
-    lost = mode_losses(Compared(profile, baseline))[0]
+    lost = mode_losses(Comparison(profile, baseline))[0]
     return changes(lost, lost, baseline)

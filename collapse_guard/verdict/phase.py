@@ -8,15 +8,18 @@ from typing import Literal, get_args
 
 from collapse_guard.statistics.rowsums import Family
 
-FailOn = Literal["early", "mid", "late", "never"]
+FailOn = Literal["shifted", "early", "mid", "late", "never"]
 FAIL_ON: tuple[FailOn, ...] = get_args(FailOn)
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 EARLY_FAMILIES: frozenset[Family] = frozenset({"tail", "modes", "effective_sample", "copies"})
 MID_FAMILIES: frozenset[Family] = frozenset({"diversity", "spread", "lexical"})
 
-LATE_FLOORS: dict[Family, float] = {"modes": 0.30, "effective_sample": 0.70, "copies": 0.20}
-"""Losses beyond which a batch that is MID is LATE: 30 % of gold's mass, 70 % of the effective sample, 20 % copies."""
+LATE_FLOORS: dict[Family, float] = {"modes": 0.30, "effective_sample": 0.60, "copies": 0.20, "lexical": 0.40}
+"""Losses beyond which a batch that is MID is LATE: 30 % of gold's mass, 60 % of the effective sample, 20 % copies, 40 % of the phrases."""
+
+HALF_COPIES = 0.5
+"""Copies beyond half of the rows are LATE by themselves."""
 
 
 class Phase(Enum):
@@ -29,8 +32,8 @@ class Phase(Enum):
     LATE = "late"
 
     def closes(self, fail_on: FailOn) -> bool:
-        """Whether this phase is ``fail_on`` or worse; healthy and shifted data never close the gate."""
-        order = [Phase.EARLY, Phase.MID, Phase.LATE]
+        """Whether this phase is ``fail_on`` or worse; healthy data never closes the gate, shifted data only where that is asked for."""
+        order = [Phase.SHIFTED, Phase.EARLY, Phase.MID, Phase.LATE]
         return fail_on != "never" and self in order[order.index(Phase(fail_on)) :]
 
 

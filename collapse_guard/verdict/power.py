@@ -10,14 +10,14 @@ import numpy as np
 from scipy.stats import norm
 
 from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.families.comparison import clumps
+from collapse_guard.families.registry import STATISTICS
 from collapse_guard.sketches.distinct import DUPLICATES_CAPACITY
 from collapse_guard.statistics.coverage import mode_loss
 from collapse_guard.statistics.groups import Clumps, DesignEffects, quantile
 from collapse_guard.statistics.repetition import Repeats, copies
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import CUTS
-from collapse_guard.verdict.compared import TWO_SIDED_95, clumps
-from collapse_guard.verdict.effects import OTHER_STATISTICS
 from collapse_guard.verdict.policy import Policy
 
 SIZES = (500, 1_000, 5_000, 50_000)
@@ -33,11 +33,11 @@ LOST = {
 }
 """What each loss of a :class:`Sight` is a share of."""
 
-_MARGIN = TWO_SIDED_95 + float(norm.ppf(POWER))
+_SURELY = float(norm.ppf(POWER))
 _SIMULATED = 10
 _MAY_BE_MISSED = round((1 - POWER) * _SIMULATED)
-_GRAINS = 2
-"""Modes are looked at by cells and by groups of cells."""
+_GRAINS = 3
+"""Modes are looked at by cells, by groups of cells and by coarse cells."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def sight(batch: Clumps, baseline: Baseline, policy: Policy, *, counted: int | N
     ----------
     counted : rows among which copies are counted, if not the same
     """
-    level = policy.alpha / (len(ROW_SUMS) + OTHER_STATISTICS)
+    level = policy.alpha / len(STATISTICS)
     return Sight(
         int(batch.rows),
         _smallest(lambda loss: _sees_tail(loss, batch, baseline, policy, level)),
@@ -105,7 +105,7 @@ def _effects(correlation: float, batch: Clumps, baseline: Baseline, rows: float 
 def _sees_tail(loss: float, batch: Clumps, baseline: Baseline, policy: Policy, level: float) -> bool:
     """Say whether a loss of the outermost rows shows beyond any cut that is wide enough for it."""
     alike = baseline.calibration.clustering
-    tails = [number for number, statistic in enumerate(ROW_SUMS) if statistic.family == "tail"]
+    tails = [number for number, statistic in enumerate(ROW_SUMS) if statistic.name.startswith("tail_share")]
     for cut, tail in zip(CUTS, tails, strict=True):
         own, usual_effect = _effects(float(alike.row_sums[tail]), batch, baseline)
         independent, healthy_rows = batch.rows / own, baseline.healthy.rows / usual_effect
@@ -113,18 +113,19 @@ def _sees_tail(loss: float, batch: Clumps, baseline: Baseline, policy: Policy, l
         usual = sqrt(cut * (1 - cut) * (1 / independent + 1 / healthy_rows))
         error = sqrt((cut - gone) * (1 - cut + gone) / independent + cut * (1 - cut) / healthy_rows)
         significant = gone >= -quantile(level, alike.groups) * usual + norm.ppf(POWER) * error
-        if significant and gone - _MARGIN * error > policy.floors["tail"]:
+        if significant and gone - _SURELY * error > policy.floors["tail"]:
             return True
     return False
 
 
 def _sees_spread(loss: float, batch: Clumps, baseline: Baseline, policy: Policy, level: float) -> bool:
-    errors = baseline.calibration.standard_errors(batch, clumps(baseline.healthy))
+    matched = baseline.calibration.strata.matched(baseline.healthy.lengths)
+    errors = baseline.calibration.standard_errors(batch, clumps(baseline.healthy), matched)
     names = [statistic.name for statistic in ROW_SUMS]
     error = min(float(errors[names.index(name)]) for name in ("spread", "within_mode_spread"))
     fall = -np.log1p(-loss)
     significant = fall / error >= -quantile(level, baseline.calibration.clustering.groups) + norm.ppf(POWER)
-    return bool(significant and 1 - exp(_MARGIN * error - fall) > policy.floors["spread"])
+    return bool(significant and 1 - exp(_SURELY * error - fall) > policy.floors["spread"])
 
 
 def _sees_copies(loss: float, rows: int, batch: Clumps, baseline: Baseline, policy: Policy, level: float) -> bool:
@@ -134,8 +135,7 @@ def _sees_copies(loss: float, rows: int, batch: Clumps, baseline: Baseline, poli
     natural = copies(Repeats(np.array([2.0]), np.array([0.0]), rows), healthy).expected * rows
     added = loss * rows - float(norm.ppf(POWER)) * sqrt(loss * rows)
     found = copies(Repeats(np.array([2.0]), np.array([natural + max(added, 0.0)]), rows, noise), healthy, effect)
-    least = found.share - found.expected - TWO_SIDED_95 * found.standard_error
-    return bool(found.p_value < level and least > policy.floors["copies"])
+    return bool(found.p_value < level and found.share - found.expected > policy.floors["copies"])
 
 
 def _sees_modes(loss: float, batch: Clumps, baseline: Baseline, policy: Policy, level: float) -> bool:
@@ -158,9 +158,7 @@ def _sees_modes(loss: float, batch: Clumps, baseline: Baseline, policy: Policy, 
         left[order[:last]] = 0
         left[order[last]] = cumulated[last] - loss  # thinned, not gone, so that just so much is lost
         found = mode_loss(rng.multinomial(healthy_rows, mass), rng.multinomial(independent, left / left.sum()))
-        missed += not (
-            _GRAINS * found.p_value < level and found.lost - TWO_SIDED_95 * found.standard_error > policy.floors["modes"]
-        )
+        missed += not (_GRAINS * found.p_value < level and found.lost > policy.floors["modes"])
         if missed > _MAY_BE_MISSED:
             return False
     return True

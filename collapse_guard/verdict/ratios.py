@@ -8,21 +8,13 @@ from math import hypot, isfinite
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
+from collapse_guard.families import row_sums
+from collapse_guard.families.comparison import Comparison
+from collapse_guard.families.registry import BY_NAME
+from collapse_guard.families.richness import phrase_richness, rare_richness, type_richness, variety
+from collapse_guard.families.statistic import SILENT, Effect
 from collapse_guard.profile import Profile
-from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK
-from collapse_guard.verdict.compared import Compared
-from collapse_guard.verdict.effects import (
-    Effect,
-    copy_effects,
-    lost_modes,
-    mode_losses,
-    phrase_richness,
-    rare_richness,
-    row_sums,
-    type_richness,
-    variety,
-)
 
 
 @dataclass(frozen=True)
@@ -67,34 +59,28 @@ def duplicate_share(profile: Profile, baseline: Baseline, alpha: float) -> Ratio
         Fewer than ``BLOCK`` rows.
     """
     compared = _compared(profile, baseline, alpha)
-    whole, near = copy_effects(compared)
+    whole, near = (BY_NAME[name].measure(compared) for name in ("copies", "near_copies"))
     contents = profile.duplicates.distinct / profile.rows  # near copies are counted among distinct contents
     share, expected = whole.value + contents * near.value, whole.expected + contents * near.expected
     margin = hypot(whole.lost - whole.least_lost, contents * (near.lost - near.least_lost))
     return RatioInterval(share, expected, share, max(share - margin, 0.0), share + margin)
 
 
-def _compared(profile: Profile, baseline: Baseline, alpha: float) -> Compared:
+def _compared(profile: Profile, baseline: Baseline, alpha: float) -> Comparison:
     if profile.rows < BLOCK:
         msg = f"expected at least {BLOCK:,} rows, got {profile.rows:,}. Gather more before checking."
         raise InsufficientDataError(msg)
-    return Compared(profile, baseline, alpha)
+    return Comparison(profile, baseline, alpha)
 
 
-def _row_sum(name: str) -> Callable[[Compared], Effect]:
-    return lambda compared: next(effect for effect in row_sums(compared) if effect.statistic == name)
+def _vocabulary(compared: Comparison) -> Effect:
+    return variety(type_richness(compared), compared.width) if compared.baseline.kind == "text" else SILENT
 
 
-def _vocabulary(compared: Compared) -> Effect:
-    words = type_richness(compared) if compared.baseline.kind == "text" else None
-    return variety("vocabulary", words, compared.width)
-
-
-STATISTICS: dict[str, Callable[[Compared], Effect]] = {
-    **{statistic.name: _row_sum(statistic.name) for statistic in ROW_SUMS},
-    "mode_coverage": lambda compared: lost_modes(mode_losses(compared), compared.width),
+STATISTICS: dict[str, Callable[[Comparison], Effect]] = {
+    **{statistic.name: statistic.measure for statistic in (*row_sums.STATISTICS, BY_NAME["mode_coverage"])},
     "vocabulary": _vocabulary,
-    "rare_words": lambda compared: variety("rare_words", rare_richness(compared), compared.width),
-    "phrases": lambda compared: variety("phrases", phrase_richness(compared), compared.width),
+    "rare_words": lambda compared: variety(rare_richness(compared), compared.width),
+    "phrases": lambda compared: variety(phrase_richness(compared), compared.width),
 }
 """What can be measured by itself: the sums over rows, the modes still visited, and the distinct words and phrases."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from collapse_guard.families import drift
+from collapse_guard.families.registry import STATISTICS
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
 from collapse_guard.verdict.power import LOST
@@ -13,32 +15,7 @@ if TYPE_CHECKING:
     from collapse_guard.verdict.changes import ModeChange
     from collapse_guard.verdict.verdict import Verdict
 
-MEANINGS = {
-    "vendi_score_0.25": "variety, rare directions weighed most (Vendi 0.25)",
-    "vendi_score_1": "variety of meaning (Vendi 1)",
-    "vendi_score_2": "variety of the common (Vendi 2)",
-    "vendi_score_inf": "weight of the main direction (Vendi inf)",
-    "spread": "spread (total variance)",
-    "within_mode_spread": "spread within each topic",
-    "hill_number_1": "effective number of gold's modes (Hill 1)",
-    "tail_share_0.2": "rows in gold's rarest fifth",
-    "tail_share": "rows in gold's rarest tenth",
-    "tail_share_0.05": "rows in gold's rarest twentieth",
-    "neighbour_tail": "rows with few like them in the batch",
-    "recall": "gold rows that the batch surrounds (recall)",
-    "compression": "compressed size of the text",
-    "mode_coverage": "gold's mass in modes still visited",
-    "effective_sample": "effective sample (healthy rows per row)",
-    "rare_word_survival": "gold's rare words still met (healthy rows per row)",
-    "phrase_variety": "distinct phrases of four words",
-    "copies": "rows that repeat another",
-    "near_copies": "rows that nearly repeat another",
-    "mmd": "distance to gold (MMD, relative)",
-    "beyond_gold_share": "rows in or beyond gold's rare regions",
-    "frechet_distance": "distance to gold (Fréchet)",
-    "energy_distance": "distance to gold (energy)",
-    "copies_of_gold": "rows that repeat a gold row",
-}
+MEANINGS = {statistic.name: statistic.meaning for statistic in (*STATISTICS, *drift.STATISTICS)}
 
 _NEXT = {
     Phase.HEALTHY: "Let the batch in.",

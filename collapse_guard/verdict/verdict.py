@@ -15,6 +15,8 @@ from scipy.stats import norm
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import CollapseGuardError
+from collapse_guard.families.comparison import clumps
+from collapse_guard.families.registry import STATISTICS
 from collapse_guard.profile import Profile
 from collapse_guard.sampling import Census, Tally
 from collapse_guard.sketches.bottomk import BottomK
@@ -22,11 +24,9 @@ from collapse_guard.statistics.groups import Clumps, quantile
 from collapse_guard.statistics.richness import equivalent_generations, refit_rows
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
+from collapse_guard.verdict.assess import Assessment, assess
 from collapse_guard.verdict.changes import ModeChange, changes
-from collapse_guard.verdict.compared import TWO_SIDED_95, clumps
-from collapse_guard.verdict.effects import OTHER_STATISTICS
 from collapse_guard.verdict.finding import Finding
-from collapse_guard.verdict.findings import Assessment, assess
 from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.power import Sight, sight
@@ -149,6 +149,8 @@ class Verdict:
     effective_sample : how many healthy rows are as varied
     equivalent_generations : after so many re-fits on training sets of the given size, a sample would be as poor
     anchors : rows that are gold's own; None where they were not looked for
+    lost : gold's mass where the batch has less than half of it, with its 95 % interval
+    new : the batch's mass where gold has less than half of it
     severity : from 0 to 1, the largest loss of each family, averaged over the families
     sight : where only a sample was measured, the smallest losses that so many rows show; findings, modes and ``effective_sample`` are
         then of the sample, copies of whole contents and ``repeated`` of all rows
@@ -170,6 +172,8 @@ class Verdict:
     effective_sample: EffectiveSample | None
     equivalent_generations: Interval | None
     severity: Interval | None
+    lost: Interval | None
+    new: Interval | None
     anchors: Anchors | None
     sight: Sight | None
     confirmation: Confirmation | None
@@ -277,13 +281,13 @@ def rows_needed(baseline: Baseline, policy: Policy, batch: Clumps) -> int | None
     Fewer say nothing. The tail share must then be significant among all statistics, and its interval beyond the floor (a floor so
     high that no loss of the tail can reach it does not count). None if no number of rows would do.
     """
-    level = policy.alpha / (len(ROW_SUMS) + OTHER_STATISTICS)
+    level = policy.alpha / len(STATISTICS)
     beyond_floor = TAIL_SHARE - min(policy.floors["tail"], TAIL_SHARE / 2)
     null, healthy = baseline.calibration, clumps(baseline.healthy)
-    error = min(TAIL_SHARE / -quantile(level, null.clustering.groups), beyond_floor / (TWO_SIDED_95 + norm.ppf(_POWER)))
+    error = min(TAIL_SHARE / -quantile(level, null.clustering.groups), beyond_floor / norm.ppf(_POWER))
     tail = [statistic.name for statistic in ROW_SUMS].index("tail_share")
     alike = float(null.clustering.row_sums[tail])
-    inverse = (error / float(null.deviations[tail])) ** 2 - healthy.design_effect(alike) / healthy.rows
+    inverse = error**2 / (TAIL_SHARE * (1 - TAIL_SHARE)) - healthy.design_effect(alike) / healthy.rows
     return max(BLOCK, math.ceil(batch.design_effect(alike) / inverse)) if inverse > 0 else None
 
 
@@ -302,7 +306,7 @@ def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Ver
             f"cannot judge: {batch.rows:,} rows are too few. At least {needed:,} rows{size} would do; gather more before checking."
         )
     return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
-                   effective_sample=None, equivalent_generations=None, severity=None, anchors=None, sight=None, confirmation=None, **common)  # fmt: skip
+                   effective_sample=None, equivalent_generations=None, severity=None, lost=None, new=None, anchors=None, sight=None, confirmation=None, **common)  # fmt: skip
 
 
 def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_rows: int | None, common: dict[str, Any]) -> Verdict:
@@ -317,11 +321,13 @@ def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_row
         rows_needed=None,
         shifted=found.shifted,
         findings=found.findings,
-        vanished_modes=changes(found.lost, found.lost, baseline) if families else (),
-        overgrown_modes=changes(found.overgrown, found.lost, baseline),
+        vanished_modes=changes(found.changed, found.changed, baseline) if families else (),
+        overgrown_modes=changes(found.overgrown, found.changed, baseline),
         effective_sample=_effective_sample(found.effective, found.compared_rows) if math.isfinite(found.effective[2]) else None,
         equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
         severity=_severity(found.findings),
+        lost=Interval(*found.lost),
+        new=Interval(*found.new),
         anchors=None,
         confirmation=None,
         **common,

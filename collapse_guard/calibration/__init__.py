@@ -1,0 +1,1 @@
+"""What healthy data scores, learned from the calibration part of gold."""
