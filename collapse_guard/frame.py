@@ -68,6 +68,7 @@ CODE_BITS = 14
 _ON_CENTRE = 1e-4  # squared radius below which a row stands on its cell's centre: less is what float32 leaves
 _SAME = 1e-6  # squared distance of a vector to itself, as float32 computes it
 _NEAR_ZERO = 1e-6
+_UNBOUNDED = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ def build_frame(
         outer_from=np.inf,
         length_edges=_length_edges(np.concatenate(words)) if words else np.empty(0, dtype=np.int64),
         reference_words=words[0][chosen][kept] if words else np.zeros(len(reference), dtype=np.int64),
-        longest=LONG_ROWS * int(np.quantile(np.concatenate(words), 0.99, method="higher")) if words else 0,
+        longest=LONG_ROWS * int(np.quantile(np.concatenate(words), 0.99, method="higher")) if words else _UNBOUNDED,
         label_weights=labels[0] if labels else np.empty((0, reference.shape[1]), dtype=np.float32),
         label_biases=labels[1] if labels else np.empty(0, dtype=np.float32),
     )

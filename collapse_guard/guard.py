@@ -163,7 +163,7 @@ def check(
     batch : as ``gold`` of :func:`freeze`
     baseline : a Baseline, or ``"name"`` or ``"name@digest"`` with ``store``
     column, group_column : if they are called otherwise than in gold
-    fail_on : mildest phase that closes the gate: ``early``, ``mid``, ``late`` or ``never``
+    fail_on : mildest phase that closes the gate: ``shifted``, ``early``, ``mid``, ``late`` or ``never``
     alpha : family-wise level of the narrowing statistics
     floors : losses that matter, by family
     batch_id : how the verdict calls the batch; the beginning of its content digest if left out

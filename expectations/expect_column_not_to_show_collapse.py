@@ -27,7 +27,7 @@ class ExpectColumnNotToShowCollapse(BaselineExpectation):
         baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
         store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
         group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
-        fail_on (str): The mildest phase that fails: early, mid, late, or never.
+        fail_on (str): The mildest phase that fails: shifted, early, mid, late, or never.
         alpha (float): The share of healthy batches in which any narrowing statistic is called significant.
         floors (dict): By family, the loss that matters; those of README, saved with the suite.
 
@@ -40,7 +40,7 @@ class ExpectColumnNotToShowCollapse(BaselineExpectation):
     floors: dict[str, float] | SuiteParameterDict[str, Any] = pydantic.Field(
         default_factory=lambda: dict(FLOORS), description="By family, the loss that matters."
     )
-    fail_on: Literal["early", "mid", "late", "never"] | SuiteParameterDict[str, Any] = pydantic.Field(
+    fail_on: Literal["shifted", "early", "mid", "late", "never"] | SuiteParameterDict[str, Any] = pydantic.Field(
         default="early", description="The mildest phase that fails."
     )
 

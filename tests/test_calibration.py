@@ -20,9 +20,8 @@ from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
 from collapse_guard.statistics.groups import Clumps
 from collapse_guard.statistics.rowsums import ROW_SUMS
-from collapse_guard.statistics.tail import TAIL_SHARE
 from collapse_guard.vectors import Floats
-from collapse_guard.verdict.findings import assess
+from collapse_guard.verdict.assess import assess
 from collapse_guard.verdict.policy import Policy
 from tests.synthetic import gaussian_mixture, zipf
 
@@ -110,12 +109,24 @@ def alone(rows: int) -> Clumps:
     return Clumps(rows, 1 / rows)
 
 
+def expected(null: Calibration, rows: int) -> Floats:
+    """Return what so many healthy rows score: rows of vectors, which are all of one stratum."""
+    return null.expected(alone(rows), alone(HALF), null.strata.matched(np.array([0, rows, 0])))
+
+
+def errors_of(null: Calibration, rows: int) -> Floats:
+    """Return the standard errors of so many rows."""
+    return null.standard_errors(alone(rows), alone(HALF), null.strata.matched(np.array([0, rows, 0])))
+
+
+def values_of(null: Calibration) -> Floats:
+    """Return what the calibration part itself scores."""
+    return np.array([statistic.value(null.strata.matched(np.array([0, HALF, 0]))) for statistic in ROW_SUMS])
+
+
 def row_sum_z(batch: Profile, calibration: Calibration) -> Floats:
     values = np.array([statistic.value(batch) for statistic in ROW_SUMS])
-    return np.asarray(
-        (values - calibration.expected(alone(batch.rows), alone(HALF)))
-        / calibration.standard_errors(alone(batch.rows), alone(HALF))
-    )
+    return np.asarray((values - expected(calibration, batch.rows)) / errors_of(calibration, batch.rows))
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -149,35 +160,31 @@ def test_a_narrower_batch_is_significant(baselines: list[Baseline]) -> None:
 
 def test_data_as_large_as_the_calibration_part_is_expected_to_score_the_same(null: Calibration) -> None:
     """At n = |C| nothing is added to what the calibration part scores."""
-    np.testing.assert_allclose(null.expected(alone(HALF), alone(HALF)), null.values, rtol=1e-12)
+    np.testing.assert_allclose(expected(null, HALF), values_of(null), rtol=1e-12)
 
 
 def test_the_expected_value_has_no_step_where_extrapolation_begins(null: Calibration) -> None:
     """From below |C|/2 to above, one more row moves an expected value by less than a fiftieth of its error."""
     half = HALF // 2
-    errors = null.standard_errors(alone(half), alone(HALF))
+    errors = errors_of(null, half)
     for rows in (half - 1, half, half + 1):
-        assert (np.abs(null.expected(alone(rows + 1), alone(HALF)) - null.expected(alone(rows), alone(HALF))) < 0.02 * errors).all()
-    assert (np.abs(null.expected(alone(half), alone(HALF)) - null.values) > 0.1 * errors).any(), (
-        "where there is no bias, there is nothing to see"
-    )
+        assert (np.abs(expected(null, rows + 1) - expected(null, rows)) < 0.02 * errors).all()
+    assert (np.abs(expected(null, half) - values_of(null)) > 0.1 * errors).any(), "where there is no bias, there is nothing to see"
 
 
 def test_few_rows_are_expected_to_show_fewer_directions(null: Calibration) -> None:
     """A plug-in Vendi score of low order falls with n, and beyond |C| rises on: so healthy data of n rows is expected to do."""
-    expected = np.array([null.expected(alone(rows), alone(HALF))[:2] for rows in (100, 200, 400, HALF, 2000, 10**7)])
-    assert (np.diff(expected, axis=0) > 0).all()
+    scores = np.array([expected(null, rows)[:2] for rows in (100, 200, 400, HALF, 2000, 10**7)])
+    assert (np.diff(scores, axis=0) > 0).all()
 
 
 def test_errors_fall_with_rows_to_that_of_the_calibration_part(null: Calibration) -> None:
     """The error of a difference falls as the batch grows to the healthy part's size, and beyond it holds what is extrapolated."""
-    errors = np.array([null.standard_errors(alone(rows), alone(HALF)) for rows in (100, 300, HALF)])
+    errors = np.array([errors_of(null, rows) for rows in (100, 300, HALF)])
     assert (np.diff(errors, axis=0) < 0).all()
-    believed = null.expected(alone(10**9), alone(HALF)) - null.values
-    np.testing.assert_allclose(
-        null.standard_errors(alone(10**9), alone(HALF)) ** 2, null.deviations**2 / HALF + believed**2, rtol=1e-3
-    )
-    assert (errors[0] ** 2 >= null.deviations**2 * (1 / 100 + 1 / HALF) * (1 - 1e-12)).all()
+    believed = expected(null, 10**9) - values_of(null)
+    np.testing.assert_allclose(errors_of(null, 10**9) ** 2, null.variances[0] / HALF + believed**2, rtol=1e-3)
+    assert (errors[0] ** 2 >= null.variances[0] * (1 / 100 + 1 / HALF) * (1 - 1e-12)).all()
 
 
 @laws
@@ -216,13 +223,6 @@ def test_joint_p_values_keep_exactly_their_level(null: Calibration, others: int)
         assert low * 0.97 <= (p_values < level).sum() <= high * 1.03
 
 
-def test_a_tenth_of_healthy_rows_has_room_around_it(baselines: list[Baseline]) -> None:
-    """By definition of the radius, healthy blocks have 10 % of their rows beyond it."""
-    for baseline in baselines:
-        assert baseline.calibration.neighbour_tail.mean == pytest.approx(TAIL_SHARE, abs=0.005)
-        assert 0 < baseline.calibration.neighbour_tail.deviation < TAIL_SHARE
-
-
 def type_dispersion(texts: list[str]) -> float:
     return freeze(0, texts).calibration.type_dispersion
 
@@ -256,7 +256,7 @@ def test_calibration_comes_back_from_its_arrays(null: Calibration) -> None:
     again = restore(Calibration, flatten(null))
     for name, array in flatten(null).items():
         np.testing.assert_array_equal(flatten(again)[name], array)
-    np.testing.assert_array_equal(again.expected(alone(321), alone(HALF)), null.expected(alone(321), alone(HALF)))
+    np.testing.assert_array_equal(expected(again, 321), expected(null, 321))
 
 
 def test_calibrating_twice_gives_the_same_null(null: Calibration) -> None:

@@ -27,9 +27,10 @@ LABELS = (np.eye(3, 16, dtype=np.float32), np.array([0, 0, 0.5], dtype=np.float3
 
 
 def build(seed: int, *, rows: int = REFERENCE, labels: tuple[Vectors, Vectors] | None = None) -> Frame:
-    """Build a frame of the same gold, whatever the seed of cells and directions."""
+    """Build a frame of the same gold, whatever the seed of cells and directions; where it has labels, its rows have words too."""
     reference, calibration = (gaussian_mixture(rows, np.random.default_rng(part)) for part in (1, 2))
-    return build_frame(reference, calibration, rng=np.random.default_rng(seed), labels=labels)
+    words = (np.arange(rows) % 30, np.arange(rows) % 30) if labels else None
+    return build_frame(reference, calibration, rng=np.random.default_rng(seed), labels=labels, words=words)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ by *stratum* of length, and a batch is compared with the strata mixed as it mixe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,16 +89,19 @@ class HealthyStrata:
         """Mix the strata as a batch of ``(s + 2,)`` rows per length bin does."""
         shares = self.shares(lengths)
         rows = 1 / float((shares**2 / np.maximum(self.rows, 1)).sum())
-        each = rows * shares / np.maximum(self.rows, 1)  # what a healthy row of each stratum counts as
+        each: Any = (
+            rows * shares / np.maximum(self.rows, 1)
+        )  # what a healthy row of each stratum counts as: sketches hold fractions here
+        total: Any = rows
         return Matched(
             rows=rows,
             shares=shares,
             stratum_rows=self.rows,
-            moments=self._moments(shares, rows),
-            features=Features(rows, each @ self.features),
-            occupancy=Occupancy(each @ self.modes, float(each @ self.log_radii)),
+            moments=self._moments(shares, total),
+            features=Features(total, each @ self.features),
+            occupancy=Occupancy(each @ self.modes, each @ self.log_radii),
             neighbourhood=Neighbourhood(each @ self.distances),
-            coarse=Coarse(each @ self.coarse, float(each @ self.outer)),
+            coarse=Coarse(each @ self.coarse, each @ self.outer),
         )
 
     def shares(self, lengths: Counts) -> Floats:
@@ -110,7 +114,7 @@ class HealthyStrata:
         moved = np.bincount(nearest, weights=counts, minlength=len(counts))
         return np.asarray(moved / max(float(moved.sum()), 1.0))
 
-    def _moments(self, shares: Floats, rows: float) -> Moments:
+    def _moments(self, shares: Floats, rows: int) -> Moments:
         mean = shares @ self.means
         apart = (self.means - mean) * np.sqrt(shares)[:, None]
         weights = shares / np.maximum(self.rows, 1)

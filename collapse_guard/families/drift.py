@@ -16,7 +16,7 @@ from collapse_guard.frame import EDGE_SHARES
 from collapse_guard.profile import Profile
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.neighbourhood import Neighbourhood
-from collapse_guard.statistics.direction import ORDER, Share
+from collapse_guard.statistics.direction import ORDER, Share, new_types
 from collapse_guard.statistics.drift import COMPARED, LEADING_AXES, DistanceNull, energy_distance, frechet_distance, mmd
 from collapse_guard.statistics.rowsums import ROW_SUMS
 from collapse_guard.statistics.tail import TAIL_SHARE, off_manifold_share, tail_share
@@ -133,8 +133,8 @@ def lost_share(comparison: Comparison) -> Distance:
 
 
 def new_share(comparison: Comparison) -> Distance:
-    """Measure the batch's mass where gold has less than half of it; texts shorter or longer than any of gold's are new, too."""
-    return _share(comparison, comparison.direction.new if comparison.direction else None, least=beyond_lengths(comparison))
+    """Measure the batch's mass where gold has less than half of it; texts longer than any of gold's are new, too."""
+    return _share(comparison, comparison.direction.new if comparison.direction else None, least=longer_than_gold(comparison))
 
 
 def _share(comparison: Comparison, found: Share | None, least: float = 0.0) -> Distance:
@@ -146,27 +146,56 @@ def _share(comparison: Comparison, found: Share | None, least: float = 0.0) -> D
     return Distance(value, 0.0, value, error, float(norm.sf(value / error)))
 
 
-def beyond_lengths(comparison: Comparison) -> float:
+def outside_lengths(comparison: Comparison) -> float:
     """Return the share of texts that are shorter or longer than any of gold's."""
     lengths = comparison.profile.lengths
     return float(lengths[0] + lengths[-1]) / max(float(lengths.sum()), 1.0)
 
 
+def longer_than_gold(comparison: Comparison) -> float:
+    """Return the share of texts that are longer than any of gold's: they average more words than anything that gold could show."""
+    lengths = comparison.profile.lengths
+    return float(lengths[-1]) / max(float(lengths.sum()), 1.0)
+
+
 def elsewhere(comparison: Comparison) -> float:
     """Return how much of the batch lies where gold does not reach, at most: the part of what is new that allows for other variety.
 
-    It is the hockey-stick divergence of the batch from healthy data of its lengths, with the distance to gold as its witness: rows beyond a
-    distance, less twice as many as healthy data has there, at the upper end of its 95 % interval. Rows that crowd together within gold are
-    new too, but not elsewhere: for them nothing is allowed.
+    It is the hockey-stick divergence of the batch from healthy data of its lengths, by witnesses that crowding does not move: the distance
+    to gold (rows beyond a distance, less twice as many as healthy data has there), and of texts their words. It is taken at the upper end
+    of its 95 % interval, and is 0 where that interval reaches 0. Rows that crowd together within gold are new too, but not elsewhere: for
+    them nothing is allowed.
     """
+    return max(_far(comparison), _new_words(comparison), longer_than_gold(comparison))
+
+
+def _new_words(comparison: Comparison) -> float:
+    if comparison.baseline.kind != "text":
+        return 0.0
+    batch, gold = comparison.profile.types, comparison.healthy.types
+    keys = np.union1d(batch.keys, gold.keys)
+    here, there = (np.zeros(len(keys)) for _ in range(2))
+    here[np.searchsorted(keys, batch.keys)] = batch.counts
+    there[np.searchsorted(keys, gold.keys)] = gold.by_stratum @ comparison.exposure
+    found = new_types(*(np.rint(counts).astype(np.int64) for counts in (here, there)))
+    error = found.error * clumps(comparison.profile).design_effect(comparison.null.clustering.types) ** 0.5
+    return _at_most(found.estimate, error)
+
+
+def _at_most(estimate: float, error: float) -> float:
+    """Return the upper end of an interval, or 0 where it reaches 0."""
+    margin = TWO_SIDED_95 * error
+    return estimate + margin if estimate > margin else 0.0
+
+
+def _far(comparison: Comparison) -> float:
     here, usual = (_beyond(part) for part in (comparison.profile.neighbourhood, comparison.matched.neighbourhood))
     own = clumps(comparison.profile).design_effect(comparison.null.clustering.features) / max(comparison.profile.rows, 1)
     fewer = clumps(comparison.healthy).design_effect(comparison.null.clustering.features) / comparison.matched.rows
     excess = here - ORDER * usual
     error = np.sqrt(here * (1 - here) * own + ORDER**2 * usual * (1 - usual) * fewer)
     best = int(np.argmax(excess - TWO_SIDED_95 * error))
-    least = excess[best] - TWO_SIDED_95 * error[best]
-    return max(float(excess[best] + TWO_SIDED_95 * error[best]) if least > 0 else 0.0, beyond_lengths(comparison))
+    return _at_most(float(excess[best]), float(error[best]))
 
 
 def _beyond(neighbourhood: Neighbourhood) -> Floats:

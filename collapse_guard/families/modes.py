@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import inf
 
 import numpy as np
 
@@ -64,11 +65,12 @@ def _lost(comparison: Comparison) -> Effect:
     lost = found.lost
     error = lost.error * max(comparison.design_effects(comparison.null.clustering.features)[0], 1.0) ** 0.5
     margin = comparison.width * error
-    kept = (1 - lost.estimate, 1 - lost.estimate - margin, 1 - lost.estimate + margin)
-    return Effect(lost.estimate, 0.0, lost.estimate, lost.estimate - margin, kept, z_score(-lost.estimate, error))
+    return Effect(lost.estimate, 0.0, lost.estimate, lost.estimate - margin, (inf, inf, inf), z_score(-lost.estimate, error))
 
 
 STATISTICS = (
-    Statistic("mode_coverage", "modes", "gold's mass in modes still visited", _coverage, anchored=True, by_groups=False),
-    Statistic("lost", "modes", "gold's mass where the batch has less than half of it", _lost, anchored=True, by_groups=False),
+    Statistic("mode_coverage", "modes", "gold's mass in modes still visited", _coverage, anchored=True, by_groups=False, late=0.3),
+    Statistic(
+        "lost", "modes", "gold's mass where the batch has less than half of it", _lost, anchored=True, by_groups=False, late=0.3
+    ),
 )

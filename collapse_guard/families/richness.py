@@ -59,7 +59,7 @@ def _richness(
     comparison: Comparison, batch: BottomK, healthy: BottomK, dispersion: float, effects: DesignEffects, among: Keys | None = None
 ) -> Richness | None:
     """Compare at the most rows that both samples have and at which new types still come; None if there are none."""
-    curve = MatchedRarefaction.of(healthy, comparison.lengths, comparison.healthy.lengths[1:-1], among)
+    curve = MatchedRarefaction.of(healthy, batch.total, comparison.lengths, comparison.healthy.lengths[1:-1], among)
     share = curve.telling_share()
     if not share:
         return None
@@ -109,13 +109,14 @@ def _compression(comparison: Comparison) -> Effect:
 
 
 STATISTICS = (
-    Statistic("compression", "lexical", "compressed size of the text", _compression, by_groups=False),
+    Statistic("compression", "lexical", "compressed size of the text", _compression, by_groups=False, late=0.4),
     Statistic(
         "effective_sample",
         "effective_sample",
         "effective sample (healthy rows per row)",
         lambda comparison: _as_sample(type_richness(comparison), comparison.width),
         by_groups=False,
+        late=0.6,
     ),
     Statistic(
         "rare_word_survival",
@@ -131,5 +132,6 @@ STATISTICS = (
         "distinct phrases of four words",
         lambda comparison: variety(phrase_richness(comparison), comparison.width),
         by_groups=False,
+        late=0.4,
     ),
 )

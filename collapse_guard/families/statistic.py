@@ -51,6 +51,7 @@ class Statistic:
     measure : a batch beside its baseline -> its effect
     anchored : whether it looks at gold's own places or words, which data from elsewhere leaves without being narrower
     by_groups : whether a batch of fewer groups than gold's is expected to score as its groups make it score; else it only informs there
+    late : the loss beyond which a batch that is narrowing as a whole is called LATE, if this statistic can tell
     """
 
     name: str
@@ -59,6 +60,7 @@ class Statistic:
     measure: Callable[[Comparison], Effect]
     anchored: bool = False
     by_groups: bool = True
+    late: float = inf
 
 
 def share_effect(value: float, expected: float, margin: float, z: float) -> Effect:

@@ -15,6 +15,7 @@ batch's mix of lengths.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,9 @@ MOST_ROWS = 2_500
 
 ORDER = 2.0
 """A region counts as lost if less than one in so many of its rows is left."""
+
+Weighted: TypeAlias = tuple[Floats, Floats]
+"""Scores and weights of rows."""
 
 _FOLDS = 4
 _NEIGHBOURS = 40
@@ -136,19 +140,24 @@ def _hockey_stick(p: tuple[Floats, Floats, Flags], q: tuple[Floats, Floats, Flag
     estimates, variances = [], []
     for half in (True, False):
         (chosen_p, measured_p), (chosen_q, measured_q) = (
-            tuple((scores[side == kept], weights[side == kept]) for kept in (half, not half)) for scores, weights, side in (p, q)
+            [(scores[side == kept], weights[side == kept]) for kept in (half, not half)] for scores, weights, side in (p, q)
         )
         thresholds = np.quantile(np.concatenate([chosen_p[0], chosen_q[0]]), _THRESHOLDS)
-        shares = [_below(part, thresholds) for part in (chosen_p, chosen_q)]
-        rows = [_rows(part[1]) for part in (chosen_p, chosen_q)]
-        best = int(np.argmax(shares[0] - ORDER * shares[1] - _CAUTION * np.sqrt(_variance(*shares, *rows))))
-        there = [_below(part, thresholds[[best]]) for part in (measured_p, measured_q)]
-        estimates.append(float((there[0] - ORDER * there[1])[0]))
-        variances.append(float(_variance(*there, *(_rows(part[1]) for part in (measured_p, measured_q)))[0]))
+        excess, variance = _excess(chosen_p, chosen_q, thresholds)
+        best = int(np.argmax(excess - _CAUTION * np.sqrt(variance)))
+        excess, variance = _excess(measured_p, measured_q, thresholds[[best]])
+        estimates.append(float(excess[0]))
+        variances.append(float(variance[0]))
     return Share(float(np.mean(estimates)), float(np.sqrt(sum(variances))) / 2)
 
 
-def _below(part: tuple[Floats, Floats], thresholds: Floats) -> Floats:
+def _excess(p: Weighted, q: Weighted, thresholds: Floats) -> tuple[Floats, Floats]:
+    """Return the excess of P below each threshold over twice that of Q, and its variance."""
+    here, there = _below(p, thresholds), _below(q, thresholds)
+    return here - ORDER * there, _variance(here, there, _rows(p[1]), _rows(q[1]))
+
+
+def _below(part: Weighted, thresholds: Floats) -> Floats:
     scores, weights = part
     order = np.argsort(scores, kind="stable")
     cumulated = np.concatenate([[0.0], np.cumsum(weights[order])])
@@ -163,3 +172,27 @@ def _rows(weights: Floats) -> float:
 def _variance(p: Floats, q: Floats, p_rows: float, q_rows: float) -> Floats:
     p_part = np.maximum(p * (1 - p), 1 / max(p_rows, 1)) / max(p_rows, 1)
     return np.asarray(p_part + ORDER**2 * np.maximum(q * (1 - q), 1 / max(q_rows, 1)) / max(q_rows, 1))
+
+
+def new_types(batch: Counts, gold: Counts) -> Share:
+    r"""Estimate E_2(batch‖gold) over ``(t,)`` counts of types: the share of the batch's words where gold has less than half as many.
+
+    Each count is split in two at random, as if its words came in two samples; the types are chosen on one half and measured on the other.
+    A word that comes once in the batch is never chosen rightly, so invented words do not count. The split is always the same.
+
+    Examples
+    --------
+    >>> found = new_types(np.array([50, 0, 50]), np.array([50, 50, 0]))
+    >>> bool(abs(found.estimate - 0.5) < 0.1)
+    True
+    """
+    rng = np.random.default_rng(0)
+    halves = [(part, counts - part) for counts in (batch, gold) for part in [rng.binomial(counts, 0.5)]]
+    estimates, variances = [], []
+    for chosen in (0, 1):
+        (here, measured), (there, known) = ((half[chosen], half[1 - chosen]) for half in halves)
+        new = here / max(int(here.sum()), 1) > ORDER * (there + 1) / max(int(there.sum()), 1)
+        p, q = measured[new].sum() / max(int(measured.sum()), 1), known[new].sum() / max(int(known.sum()), 1)
+        estimates.append(float(p - ORDER * q))
+        variances.append(float(_variance(np.asarray(p), np.asarray(q), float(measured.sum()), float(known.sum()))))
+    return Share(float(np.mean(estimates)), float(np.sqrt(sum(variances))) / 2)

@@ -23,8 +23,9 @@ _LEVEL = 6
 
 
 def compressed(contents: BottomK) -> tuple[Floats, Floats]:
-    """Return the :func:`compression_ratios` of the texts of ``contents``, those of one stratum of length together, and each window's mean
-    stratum: texts of another length compress otherwise.
+    """Return the :func:`compression_ratios` of sampled texts, and the mean stratum of length of each window.
+
+    Texts of one stratum stand together, since texts of another length compress otherwise.
     """
     rows = sampled(contents)
     strata = contents.stratum[rows]

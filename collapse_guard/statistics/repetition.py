@@ -182,9 +182,11 @@ def _expected(healthy: Repeats, rows: float) -> float:
 
 def _by_size(sizes: Counts, strata: Counts, exposure: Floats | None) -> tuple[Floats, Floats, Floats]:
     """Return the distinct sizes of each stratum, how many groups have each, and their exposure."""
-    pairs, groups = np.unique(np.stack([sizes, strata]), axis=1, return_counts=True)
-    exposures = np.ones(len(groups)) if exposure is None else exposure[pairs[1]]
-    return pairs[0].astype(np.float64), groups.astype(np.float64), exposures
+    among = 1 if exposure is None else len(exposure)
+    counts = np.bincount(sizes * among + (0 if exposure is None else strata))
+    cases = np.flatnonzero(counts)
+    exposures = np.ones(len(cases)) if exposure is None else exposure[cases % among]
+    return (cases // among).astype(np.float64), counts[cases].astype(np.float64), exposures
 
 
 def close_rows(rows: Vectors, radius: float) -> int:

@@ -90,7 +90,8 @@ class MatchedRarefaction:
     r"""What healthy rows show when they are drawn with a batch's mix of lengths.
 
     Of a type met :math:`c_s` times in the :math:`N_s` healthy rows of stratum s, none is drawn in :math:`f_s N_s` rows of each with
-    probability :math:`\prod_s (1 - f_s)^{c_s}`. A share y of a batch of :math:`n_s` rows per stratum draws :math:`f_s = y n_s / N_s`.
+    probability :math:`\prod_s (1 - f_s)^{c_s}`. A share y of a batch of :math:`n_s` rows per stratum draws :math:`f_s = y r n_s / N_s`,
+    with r such that as many types are drawn as the batch has, repetitions included: its rows may be longer or shorter than the stratum's.
 
     Attributes
     ----------
@@ -102,11 +103,18 @@ class MatchedRarefaction:
     types: Floats
 
     @classmethod
-    def of(cls, healthy: BottomK, batch_rows: Counts, healthy_rows: Counts, among: Keys | None = None) -> MatchedRarefaction:
-        """Read the curve off counts by stratum, for a batch of ``(s,)`` rows per stratum; of all types, or of those ``among`` the keys."""
+    def of(
+        cls, healthy: BottomK, draws: float, batch_rows: Counts, healthy_rows: Counts, among: Keys | None = None
+    ) -> MatchedRarefaction:
+        """Read the curve off counts by stratum, for ``draws`` of a batch of ``(s,)`` rows per stratum; of types ``among`` the keys, if given."""
         counts = healthy.by_stratum if among is None else healthy.by_stratum[np.isin(healthy.keys, among)]
         used = (batch_rows > 0) & (healthy_rows > 0)
         drawn = np.where(used, batch_rows / np.maximum(healthy_rows, 1), 0.0)
+        drawn *= (
+            draws / max(float(healthy.by_stratum.sum(axis=0) / healthy.counts.sum() @ drawn * healthy.total), 1.0)
+            if healthy.total
+            else 1.0
+        )
         most = 1 / max(float(drawn.max(initial=0.0)), 1 / max(float(healthy_rows.sum()), 1.0))
         shares = most * np.geomspace(1 / _FINEST, 1, _GRID)
         # Types of equal counts are one case; those that the batch's strata do not have are none.

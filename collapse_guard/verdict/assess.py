@@ -18,8 +18,8 @@ from collapse_guard.profile import Profile
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.coverage import ModeLoss
 from collapse_guard.verdict.allowance import Allowance
+from collapse_guard.verdict.examples import lost_examples, new_examples
 from collapse_guard.verdict.finding import Finding
-from collapse_guard.verdict.phase import LATE_FLOORS
 from collapse_guard.verdict.policy import Policy
 
 
@@ -35,6 +35,10 @@ class Assessment:
     compared_rows: float
     lost: tuple[float, float, float]
     new: tuple[float, float, float]
+    elsewhere: float
+    outside_lengths: float
+    lost_examples: tuple[str, ...]
+    new_examples: tuple[str, ...]
 
 
 def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: BottomK | None = None) -> Assessment:
@@ -62,6 +66,10 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: Botto
         compared_rows=profile.rows * types.share if types else float(profile.rows),
         lost=lost,
         new=new,
+        elsewhere=allowance.elsewhere,
+        outside_lengths=drift.outside_lengths(comparison),
+        lost_examples=lost_examples(comparison) if lost[1] > 0 else (),
+        new_examples=new_examples(comparison) if new[1] > 0 else (),
     )
 
 
@@ -80,8 +88,8 @@ def _finding(
     """Judge one statistic: it fails if its loss is significant, beyond floor and allowance, and surely beyond what is allowed."""
     allowed = allowance.of(statistic)
     floor = policy.floors[statistic.family] + allowed
-    failed = bool(not informs and p_value < policy.alpha and effect.lost > floor and effect.least_lost > allowed)
-    late = bool(failed and effect.lost > LATE_FLOORS.get(statistic.family, inf) + max(allowance.new, allowed))
+    beyond = bool(not informs and effect.lost > floor and effect.least_lost > allowed)
+    late = bool(beyond and effect.lost > statistic.late + max(allowance.new, allowed))
     ratio, low, high = effect.ratio
     return Finding(
         statistic=statistic.name,
@@ -93,7 +101,8 @@ def _finding(
         high=high,
         p_value=p_value,
         floor=None if informs else floor,
-        failed=failed,
+        failed=beyond and p_value < policy.alpha,
+        beyond=beyond,
         lost=effect.lost,
         least_lost=effect.least_lost,
         late=late,

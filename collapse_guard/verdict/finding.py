@@ -19,9 +19,10 @@ class Finding:
     ratio, low, high : value over expected, with its 95 % interval
     p_value : adjusted for all narrowing statistics together; drift has its own
     floor : loss that matters, None where a finding only informs
-    failed : significant, and the whole interval of the loss beyond the floor
+    failed : beyond, and significant among all narrowing statistics
     lost, least_lost : the loss in the floor's unit, and the end of its 95 % interval nearer to none
-    late : failed, and beyond the late floor
+    beyond : the loss is beyond the floor, and its interval clear of what is allowed: this decides the phase of a gate that closes
+    late : beyond, and so far that a batch which is narrowing as a whole is LATE
     """
 
     statistic: str
@@ -36,4 +37,5 @@ class Finding:
     failed: bool
     lost: float
     least_lost: float
+    beyond: bool = False
     late: bool = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Literal, get_args
 
 from collapse_guard.statistics.rowsums import Family
+from collapse_guard.verdict.finding import Finding
 
 FailOn = Literal["shifted", "early", "mid", "late", "never"]
 FAIL_ON: tuple[FailOn, ...] = get_args(FailOn)
@@ -14,9 +16,6 @@ FAMILIES: tuple[Family, ...] = get_args(Family)
 
 EARLY_FAMILIES: frozenset[Family] = frozenset({"tail", "modes", "effective_sample", "copies"})
 MID_FAMILIES: frozenset[Family] = frozenset({"diversity", "spread", "lexical"})
-
-LATE_FLOORS: dict[Family, float] = {"modes": 0.30, "effective_sample": 0.60, "copies": 0.20, "lexical": 0.40}
-"""Losses beyond which a batch that is MID is LATE: 30 % of gold's mass, 60 % of the effective sample, 20 % copies, 40 % of the phrases."""
 
 HALF_COPIES = 0.5
 """Copies beyond half of the rows are LATE by themselves."""
@@ -37,13 +36,24 @@ class Phase(Enum):
         return fail_on != "never" and self in order[order.index(Phase(fail_on)) :]
 
 
+def phase_of(findings: Iterable[Finding], *, shifted: bool) -> Phase:
+    """Return the phase of a batch from its findings: whether the gate closes is a matter of significance, in which phase one of estimates."""
+    narrowing = [each for each in findings if each.family != "drift"]
+    if not any(each.failed for each in narrowing):
+        return decide_phase(frozenset(), frozenset(), shifted=shifted)
+    beyond = {each.family: each for each in narrowing if each.beyond}
+    late = {each.family for each in narrowing if each.late}
+    repeated = any(each.statistic == "copies" and each.lost > HALF_COPIES for each in narrowing)
+    return Phase.LATE if repeated else decide_phase(beyond.keys(), late, shifted=shifted)  # type: ignore[arg-type]  # no drift among them
+
+
 def decide_phase(failed: AbstractSet[Family], late: AbstractSet[Family], *, shifted: bool) -> Phase:
     """Return the phase of a batch.
 
     Parameters
     ----------
-    failed : families with an effect that is significant and beyond its floor
-    late : those of them whose effect is beyond its late floor
+    failed : families with an effect beyond its floor
+    late : those of them whose effect is far beyond it
     shifted : whether the batch drifted
 
     Examples

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collapse_guard.verdict.changes import ModeChange
     from collapse_guard.verdict.verdict import Verdict
 
-MEANINGS = {statistic.name: statistic.meaning for statistic in (*STATISTICS, *drift.STATISTICS)}
+MEANINGS = {each.name: each.meaning for each in STATISTICS} | {each.name: each.meaning for each in drift.STATISTICS}
 
 _NEXT = {
     Phase.HEALTHY: "Let the batch in.",
@@ -71,15 +71,24 @@ def _happened(verdict: Verdict) -> str:
             f"{subject} as varied as {sample.rows:,.0f} healthy rows (effective sample {sample.fraction:.2f}, "
             f"95 % interval {sample.low:.2f} to {sample.high:.2f})."
         )
+    lines += _direction(verdict)
     if verdict.equivalent_generations and not verdict.passed:
         made = verdict.equivalent_generations
         lines.append(
-            f"So poor would be the output of {made.estimate:.1f} generations of re-training ({made.low:.1f} to {made.high:.1f})."
+            f"That is as poor as {made.estimate:.1f} generations of retraining would leave it ({made.low:.1f} to {made.high:.1f})."
         )
     width = max(map(len, MEANINGS.values()))
     lines.append(f"  {'':{width + 2}}{'batch':>9}{'healthy':>9}{'ratio':>7}  95 % interval")
     lines += [_row(finding, width) for finding in verdict.findings if spoke(finding)]
     return "\n".join(lines)
+
+
+def _direction(verdict: Verdict) -> list[str]:
+    """Say how much of gold is missing and how much of the batch is new, where either is more than chance."""
+    lost, new = verdict.lost, verdict.new
+    if lost is None or new is None or not (lost.low > 0 or new.low > 0):
+        return []
+    return [f"{lost.estimate:.0%} of what gold covers is missing; {new.estimate:.0%} of the batch is new."]
 
 
 def informs(finding: Finding) -> bool:
@@ -109,12 +118,15 @@ def _sure(verdict: Verdict) -> str:
     policy = verdict.policy
     lines = [
         f"How sure: a row is marked ✗ if so large a loss comes by chance in fewer than {policy.alpha:.2g} of healthy batches of this "
-        "size, all narrowing rows taken together, and its whole interval is beyond the floor set for it."
+        "size and these lengths, all narrowing rows taken together, and the loss is beyond the floor set for it."
     ]
-    if any(map(informs, verdict.findings)):
+    if verdict.elsewhere:
         lines.append(
-            "A row marked · only informs: data of another kind, or from few groups, scores otherwise there without being narrower."
+            f"Up to {verdict.elsewhere:.0%} of the batch lies where gold does not reach. Other subjects differ in variety by nature, so the "
+            "floors are raised in proportion."
         )
+    if any(map(informs, verdict.findings)):
+        lines.append("A row marked · only informs: rows from few groups score lower there without being narrower.")
     if verdict.anchors and verdict.anchors.judged_without:
         own = verdict.anchors
         lines.append(
@@ -160,7 +172,7 @@ def decided(verdict: Verdict) -> list[str]:
 
 
 def _missing(verdict: Verdict) -> list[str]:
-    paragraphs = []
+    paragraphs = _examples(verdict)
     if verdict.vanished_modes:
         paragraphs.append("\n".join(["What went missing:", *map(_mode, verdict.vanished_modes[:SHOWN])]))
     if verdict.overgrown_modes and verdict.outcome == "closed":
@@ -169,6 +181,14 @@ def _missing(verdict: Verdict) -> list[str]:
         repeated = [f"  {each.count:,} times: {clip(each.value or '(not shown)')}" for each in verdict.repeated]
         paragraphs.append("\n".join(["What repeats most:", *repeated]))
     return paragraphs
+
+
+def _examples(verdict: Verdict) -> list[str]:
+    shown = {
+        "What gold has and the batch lacks, such as:": verdict.lost_examples,
+        "What is new in the batch, such as:": verdict.new_examples,
+    }
+    return ["\n".join([title, *(f"  {clip(text)}" for text in texts)]) for title, texts in shown.items() if texts]
 
 
 def _mode(change: ModeChange) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Literal
@@ -15,8 +15,8 @@ from scipy.stats import norm
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import CollapseGuardError
-from collapse_guard.families.comparison import clumps
-from collapse_guard.families.registry import STATISTICS
+from collapse_guard.families.comparison import TWO_SIDED_95, clumps
+from collapse_guard.families.registry import BY_NAME, STATISTICS
 from collapse_guard.profile import Profile
 from collapse_guard.sampling import Census, Tally
 from collapse_guard.sketches.bottomk import BottomK
@@ -27,7 +27,7 @@ from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
 from collapse_guard.verdict.assess import Assessment, assess
 from collapse_guard.verdict.changes import ModeChange, changes
 from collapse_guard.verdict.finding import Finding
-from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
+from collapse_guard.verdict.phase import FAMILIES, Phase, phase_of
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.power import Sight, sight
 from collapse_guard.verdict.text import render
@@ -35,6 +35,8 @@ from collapse_guard.versions import library_versions
 
 SCHEMA = "collapse-guard/verdict@1"
 MOST_REPEATED = 5
+MOST_OUTSIDE = 0.5
+"""Where more of the texts are shorter or longer than any of gold's, gold has nothing to compare them with."""
 _POWER = 0.9
 
 
@@ -151,6 +153,8 @@ class Verdict:
     anchors : rows that are gold's own; None where they were not looked for
     lost : gold's mass where the batch has less than half of it, with its 95 % interval
     new : the batch's mass where gold has less than half of it
+    elsewhere : at most so much of the batch lies where gold does not reach: floors are raised in proportion to it
+    lost_examples, new_examples : gold rows of what is lost, and rows of the batch that are new, where rows may be shown
     severity : from 0 to 1, the largest loss of each family, averaged over the families
     sight : where only a sample was measured, the smallest losses that so many rows show; findings, modes and ``effective_sample`` are
         then of the sample, copies of whole contents and ``repeated`` of all rows
@@ -174,6 +178,9 @@ class Verdict:
     severity: Interval | None
     lost: Interval | None
     new: Interval | None
+    elsewhere: float | None
+    lost_examples: tuple[str, ...]
+    new_examples: tuple[str, ...]
     anchors: Anchors | None
     sight: Sight | None
     confirmation: Confirmation | None
@@ -284,7 +291,7 @@ def rows_needed(baseline: Baseline, policy: Policy, batch: Clumps) -> int | None
     level = policy.alpha / len(STATISTICS)
     beyond_floor = TAIL_SHARE - min(policy.floors["tail"], TAIL_SHARE / 2)
     null, healthy = baseline.calibration, clumps(baseline.healthy)
-    error = min(TAIL_SHARE / -quantile(level, null.clustering.groups), beyond_floor / norm.ppf(_POWER))
+    error = min(TAIL_SHARE / -quantile(level, null.clustering.groups), beyond_floor / (TWO_SIDED_95 + norm.ppf(_POWER)))
     tail = [statistic.name for statistic in ROW_SUMS].index("tail_share")
     alike = float(null.clustering.row_sums[tail])
     inverse = error**2 / (TAIL_SHARE * (1 - TAIL_SHARE)) - healthy.design_effect(alike) / healthy.rows
@@ -305,48 +312,88 @@ def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Ver
         reason = (
             f"cannot judge: {batch.rows:,} rows are too few. At least {needed:,} rows{size} would do; gather more before checking."
         )
-    return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
-                   effective_sample=None, equivalent_generations=None, severity=None, lost=None, new=None, anchors=None, sight=None, confirmation=None, **common)  # fmt: skip
+    return _undecided_for(reason, needed, common)
+
+
+def _undecided_for(reason: str, needed: int | None, common: dict[str, Any]) -> Verdict:
+    return Verdict(
+        "undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
+        effective_sample=None, equivalent_generations=None, severity=None, lost=None, new=None, elsewhere=None,
+        lost_examples=(), new_examples=(), anchors=None, sight=None, confirmation=None, **common,
+    )  # fmt: skip
 
 
 def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_rows: int | None, common: dict[str, Any]) -> Verdict:
     failed = [finding for finding in found.findings if finding.failed]
-    families = {finding.family for finding in failed if finding.family != "drift"}
-    late = {finding.family for finding in failed if finding.late and finding.family != "drift"}
-    phase = decide_phase(families, late, shifted=found.shifted)
+    phase = phase_of(found.findings, shifted=found.shifted)
+    if not failed and found.outside_lengths > MOST_OUTSIDE:
+        return replace(_undecided_for(_incomparable(found.outside_lengths), None, common), findings=found.findings)
     return Verdict(
         outcome="closed" if phase.closes(policy.fail_on) else "open",
         phase=phase,
-        reason=_reason(phase, failed),
+        reason=_reason(phase, found, policy),
         rows_needed=None,
         shifted=found.shifted,
         findings=found.findings,
-        vanished_modes=changes(found.changed, found.changed, baseline) if families else (),
+        vanished_modes=changes(found.changed, found.changed, baseline) if failed else (),
         overgrown_modes=changes(found.overgrown, found.changed, baseline),
         effective_sample=_effective_sample(found.effective, found.compared_rows) if math.isfinite(found.effective[2]) else None,
         equivalent_generations=_generations(found.effective, found.compared_rows, training_rows) if training_rows else None,
         severity=_severity(found.findings),
         lost=Interval(*found.lost),
         new=Interval(*found.new),
+        elsewhere=found.elsewhere,
+        lost_examples=found.lost_examples,
+        new_examples=found.new_examples,
         anchors=None,
         confirmation=None,
         **common,
     )
 
 
+def _incomparable(outside: float) -> str:
+    return (
+        f"cannot judge: {outside:.0%} of the texts are shorter or longer than any of gold's, so gold holds nothing to compare their variety "
+        "with. Cut or join the texts to gold's lengths, or freeze gold that has texts of these lengths."
+    )
+
+
 _MEANING = {
     Phase.HEALTHY: "as varied as healthy data of this size",
     Phase.SHIFTED: "other data than gold, but not narrower",
-    Phase.EARLY: "early collapse: parts of gold's variety are missing, spread and diversity still look healthy",
+    Phase.EARLY: "early collapse: parts of gold's variety are missing, while the bulk is as wide and varied as before",
     Phase.MID: "mid collapse: the data is narrowing as a whole",
     Phase.LATE: "late collapse: little of the variety is left",
 }
 
 
-def _reason(phase: Phase, failed: list[Finding]) -> str:
-    seen = sorted({finding.family.replace("_", " ") for finding in failed})
-    meaning = "early collapse: rows repeat each other" if seen == ["copies"] else _MEANING[phase]
-    return meaning + (f"; seen in {', '.join(seen)}" if seen else "")
+def _reason(phase: Phase, found: Assessment, policy: Policy) -> str:
+    """Say in one sentence what the phase means here; "not narrower" only where nothing seen contradicts it."""
+    failed = [finding for finding in found.findings if finding.failed]
+    if failed:
+        return f"{_collapse(phase, failed)}; seen in {_families(failed)}"
+    narrower = [each for each in found.findings if _is_narrower(each, policy)]
+    if not narrower:
+        return _MEANING[phase]
+    if phase is Phase.SHIFTED:
+        return f"other data than gold; it is narrower in {_families(narrower)}, but by no more than other subjects may be"
+    return f"nearly as varied as healthy data of this size: the losses seen in {_families(narrower)} are within their floors"
+
+
+def _collapse(phase: Phase, failed: list[Finding]) -> str:
+    if {finding.family for finding in failed} == {"copies"}:
+        return f"{phase.value} collapse: rows repeat each other"
+    return _MEANING[phase]
+
+
+def _families(findings: list[Finding]) -> str:
+    return ", ".join(sorted({finding.family.replace("_", " ") for finding in findings}))
+
+
+def _is_narrower(finding: Finding, policy: Policy) -> bool:
+    """Say whether a loss of the batch's own variety was seen, whatever is allowed."""
+    own = finding.family != "drift" and finding.floor is not None and not BY_NAME[finding.statistic].anchored
+    return own and finding.p_value < policy.alpha and finding.lost > 0
 
 
 def _repeated(contents: BottomK, baseline: Baseline) -> tuple[Repeated, ...]:

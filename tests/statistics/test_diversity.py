@@ -42,7 +42,7 @@ def shares_of(covariance: Floats) -> Floats:
 
 def located(vectors: Vectors) -> Located:
     nowhere = np.zeros(len(vectors), dtype=np.int64)
-    return Located(vectors, nowhere, nowhere.astype(np.float64), nowhere)
+    return Located(vectors, nowhere, nowhere.astype(np.float64), nowhere, nowhere, nowhere > 0, nowhere)
 
 
 def test_order_one_is_the_exponential_of_the_entropy() -> None:
