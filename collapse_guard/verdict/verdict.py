@@ -317,9 +317,9 @@ def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Ver
 
 def _undecided_for(reason: str, needed: int | None, common: dict[str, Any]) -> Verdict:
     return Verdict(
-        "undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
+        "undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(),
         effective_sample=None, equivalent_generations=None, severity=None, lost=None, new=None, elsewhere=None,
-        lost_examples=(), new_examples=(), anchors=None, sight=None, confirmation=None, **common,
+        lost_examples=(), new_examples=(), anchors=None, confirmation=None, **{"sight": None, "repeated": (), **common},
     )  # fmt: skip
 
 
