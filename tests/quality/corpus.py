@@ -17,6 +17,7 @@ from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.vectors import Vectors
 from tests.conftest import DATA
 
+HUMAN = ("human", "gold", "fresh")
 MOST_HUMAN = 12_000
 BLOCK = 2_500
 """Rows that are embedded, and kept, together: a case that needs 1,000 rows of a slow embedder waits for no more than these."""

@@ -21,9 +21,13 @@ from tests.quality.trial import Trial, at_least, at_most, closes, not_open
 from tests.quality.worlds import Rows, Texts, World
 
 FAMILIES = ("coco_captions", "movie_sentences", "masc_sentences", "wiki_bold", "stackoverflow_titles")
-TEMPLATE = "{} told {} that the {} of {} was seen near {} by {} and {} ."
+SLOTS = 7
+SENTENCE = "{} told {} that the {} of {} was seen near {} by {} and {} ."
+FRAME = "a {} {} {} {} {} {} {}"
 LOOK_ALIKES = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")
-ONE_WORD = "one-word texts"
+SINGLE_WORDS = {"single words, evenly drawn": (5_000, 0.0), "single words, drawn as rank^-.8": (10_000, 0.8)}
+"""Of how many words, and how their shares fall: texts that recur by nature."""
+
 
 Make = Callable[[list[str], int, np.random.Generator], list[str]]
 """Makes so many texts from given ones."""
@@ -37,20 +41,23 @@ class Door(World):
         return cg.check(pd.DataFrame({"text": batch.known_texts()}), self.baseline, training_rows=training_rows)
 
 
-def door_world(family: str, embedder: str, seed: int) -> World:
-    """Freeze half of a family's human texts, 5,000 at most; of one-word texts 3,000."""
-    texts, size = _texts(family), 3_000 if family == ONE_WORD else 5_000
-    order = np.random.default_rng(seed).permutation(len(texts))
-    gold, fresh = texts[order[:size]], texts[order[size:]]
+def door_world(data: str, embedder: str, seed: int) -> World:
+    """Freeze half of a family's human texts, 5,000 at most; of single words 3,000."""
+    rng = np.random.default_rng(seed)
+    if data in SINGLE_WORDS:
+        texts, size = _single_words(data, 13_000, rng), 3_000
+    else:
+        texts, size = rng.permutation(rows_of(data, "human").text.to_numpy(dtype=object)), 5_000
+    gold, fresh = texts[:size], texts[size:]
     with tempfile.TemporaryDirectory() as store:
         baseline = cg.freeze(pd.DataFrame({"text": gold}), "text", "door", store=store, embedder=embedder, seed=seed)
         return Door(baseline, _rows(gold), _rows(fresh))
 
 
-def door_trials(family: str, batches: int = 2) -> Iterator[Trial]:
+def door_trials(data: str, batches: int = 2) -> Iterator[Trial]:
     """Yield what must not pass, and what must."""
-    if family == ONE_WORD:
-        yield from _passing("one-word texts, n = 1,000", _as_they_are, 6)
+    if data in SINGLE_WORDS:
+        yield from _passing("texts of a single word, n = 1,000", _as_they_are, 6)
         return
     yield from _passing("one row of 10,000 random ids among 1,200", _ids_in_one_row, batches)
     yield from _passing("doubled spaces, n = 1,000", _doubled_spaces, batches)
@@ -74,11 +81,13 @@ def _rows(texts: Texts) -> Rows:
     return Rows(np.empty((len(texts), 0), dtype=np.float32), texts)
 
 
-def _texts(family: str) -> Texts:
-    if family != ONE_WORD:
-        return rows_of(family, "human").text.to_numpy(dtype=object)
-    words = [word for text in rows_of("movie_sentences", "human").text for word in text.split() if word.isalpha()]
-    return np.random.default_rng(0).permutation(np.array(words, dtype=object))[:20_000]
+def _single_words(data: str, rows: int, rng: np.random.Generator) -> Texts:
+    most, exponent = SINGLE_WORDS[data]
+    seen = Counter(word for text in rows_of("movie_sentences", "human").text for word in text.split())
+    words = [word for word, _ in seen.most_common(most)]
+    weights = np.arange(1, most + 1) ** -exponent
+    drawn: Texts = rng.choice(np.array(words, dtype=object), size=rows, p=weights / weights.sum())
+    return drawn
 
 
 def _chosen(texts: list[str], rows: int, rng: np.random.Generator) -> list[str]:
@@ -97,8 +106,12 @@ def _doubled_spaces(texts: list[str], rows: int, rng: np.random.Generator) -> li
     return [text.replace(" ", "  ") for text in _chosen(texts, rows, rng)]
 
 
-def _template(_: list[str], rows: int, rng: np.random.Generator) -> list[str]:
-    return [TEMPLATE.format(*("".join(rng.choice(list(string.ascii_lowercase), size=6)) for _ in range(7))) for _ in range(rows)]
+def _template(_: list[str], rows: int, rng: np.random.Generator, *, frame: str, letters: tuple[int, ...]) -> list[str]:
+    return [frame.format(*(_letters(rng, int(rng.choice(letters))) for _ in range(SLOTS))) for _ in range(rows)]
+
+
+def _letters(rng: np.random.Generator, size: int) -> str:
+    return "".join(rng.choice(list(string.ascii_lowercase), size=size))
 
 
 def _salad(texts: list[str], rows: int, rng: np.random.Generator) -> list[str]:
@@ -108,14 +121,19 @@ def _salad(texts: list[str], rows: int, rng: np.random.Generator) -> list[str]:
     return [" ".join(next(drawn) for _ in range(length)) for length in lengths]
 
 
-def _randomised(texts: list[str], rows: int, rng: np.random.Generator) -> list[str]:
+def _other_words(texts: list[str], rows: int, rng: np.random.Generator) -> list[str]:
     words, weights = _vocabulary(texts)
-    made = []
-    for text in _chosen(texts, rows // 10, rng) * 10:
-        own = text.split()
-        drawn, changed = rng.choice(words, size=len(own), p=weights), rng.random(len(own)) < 0.4
-        made.append(" ".join(new if change else old for old, new, change in zip(own, drawn, changed, strict=True)))
-    return made
+    drawn = iter(rng.choice(words, size=rows * max(len(text.split()) for text in texts), p=weights))
+    return [_changed(text, lambda: str(next(drawn)), rng) for text in _chosen(texts, rows // 10, rng) * 10]
+
+
+def _no_words(texts: list[str], rows: int, rng: np.random.Generator) -> list[str]:
+    return [_changed(text, lambda: _letters(rng, 6), rng) for text in _chosen(texts, rows // 10, rng) * 10]
+
+
+def _changed(text: str, word: Callable[[], str], rng: np.random.Generator) -> str:
+    """Put another word in the place of 40 % of the words."""
+    return " ".join(word() if rng.random() < 0.4 else old for old in text.split())
 
 
 def _homoglyphs(texts: list[str], rows: int, rng: np.random.Generator) -> list[str]:
@@ -135,8 +153,10 @@ def _vocabulary(texts: list[str]) -> tuple[list[str], list[float]]:
 
 
 ATTACKS: dict[str, Make] = {
-    "one template with 7 slots of random letters": _template,
+    "a sentence with 7 slots of random letters": partial(_template, frame=SENTENCE, letters=(6,)),
+    "a short frame with 7 slots of 2 or 3 random letters": partial(_template, frame=FRAME, letters=(2, 3)),
     "words of gold in random order": _salad,
-    "100 texts x 10 with 40 % of the words random": _randomised,
+    "100 texts x 10 with 40 % of the words drawn anew from gold's": _other_words,
+    "100 texts x 10 with 40 % of the words random letters": _no_words,
     "100 texts x 10 with homoglyphs": _homoglyphs,
 }

@@ -8,12 +8,16 @@ from functools import partial
 import numpy as np
 
 from tests.quality.cases import by_length
+from tests.quality.corpus import BLOCK
+from tests.quality.losses import blended
 from tests.quality.trial import Trial, at_least, at_most, collapsed, late, shifted
 from tests.quality.worlds import Rows, World, source
 
 HALVES = {"longer half": (0.5, 1.0), "shorter half": (0.0, 0.5)}
 TENTHS = {"without the shortest tenth": (0.1, 1.0), "without the longest tenth": (0.0, 0.9)}
 SHIFTED = ("coco_captions", "intents_clinc150", "intents_banking77")
+NEW_SUBJECTS = SHIFTED[:2]
+"""Where the ``shift`` set has other subjects, not only other shares of the same."""
 
 
 def length_trials() -> Iterator[Trial]:
@@ -32,6 +36,10 @@ def shift_trials(family: str, embedder: str) -> Iterator[Trial]:
             at_least("shift, n = 1,000: called SHIFTED", 0.95, shifted),
         )
         yield Trial(cases, 1_000, partial(_other, family=family, embedder=embedder, name="shift"))
+    if family in NEW_SUBJECTS:
+        name = "shift, 10 % of rows on new subjects, n = 1,000"
+        tenth = at_most(f"{name}: called collapse", collapsed, 0.02), at_least(f"{name}: called SHIFTED", 0.95, shifted)
+        yield Trial(tenth, 1_000, partial(blended, family=family, embedder=embedder, name="shift", share=0.1, size=1_000))
 
 
 def cross_trials(family: str, others: tuple[str, ...], embedder: str) -> Iterator[Trial]:
@@ -43,7 +51,7 @@ def cross_trials(family: str, others: tuple[str, ...], embedder: str) -> Iterato
     for other in others:
         if other != family:
             draw = partial(_other, family=other, embedder=embedder, name="human")
-            yield Trial(cases, 900, draw, data=f"{other} against gold of {family}")
+            yield Trial(cases, 1_000, draw, data=f"{other} against gold of {family}")
 
 
 def _by_length(world: World, rng: np.random.Generator, *, low: float, high: float, size: int) -> Rows:
@@ -51,4 +59,4 @@ def _by_length(world: World, rng: np.random.Generator, *, low: float, high: floa
 
 
 def _other(_: World, rng: np.random.Generator, *, family: str, embedder: str, name: str) -> Rows:
-    return source(family, embedder, name).draw(1_000, rng)
+    return source(family, embedder, name, BLOCK).draw(1_000, rng)

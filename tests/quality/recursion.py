@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from collapse_guard.verdict.verdict import Verdict
-from tests.quality.corpus import chains_of
+from tests.quality.corpus import BLOCK, chains_of
 from tests.quality.losses import blended
 from tests.quality.trial import Case, Trial, at_least, not_open
 from tests.quality.worlds import Rows, World, freeze, source
@@ -91,4 +91,4 @@ def _trial(cases: tuple[Case, ...], family: str, embedder: str, chain: str, gene
 
 
 def _drawn(_: World, rng: np.random.Generator, *, family: str, embedder: str, name: str, size: int) -> Rows:
-    return source(family, embedder, name, 5_000 if size > 2_000 else 2_500).draw(size, rng)
+    return source(family, embedder, name, max(size, BLOCK)).draw(size, rng)

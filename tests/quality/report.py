@@ -13,9 +13,11 @@ from tests.quality.trial import Counted
 PAGE = """\
 # How often the gate is right
 
-Made by `{command}`: default settings, alpha 0.01. Every split of a family's human text (gold and fresh together) is frozen anew; the
-gold of a recursion is what its first generation was trained on, frozen with a new seed. A target is met unless the 95 % interval
-excludes it. `static` and `minilm` are the embedders.
+Made by `{command}`
+
+Default settings, alpha 0.01. Every split of a family's human text (gold and fresh together) is frozen anew; the gold of a recursion
+is what its first generation was trained on, frozen with a new seed. A target is met unless the 95 % interval excludes it. `static`
+and `minilm` are the embedders. A case that has no target is reported only.
 
 {rates}
 """
@@ -36,6 +38,15 @@ def page(counted: Iterable[Counted], command: str) -> str:
     for each in counted:
         cases[each.case].append(each)
     return PAGE.format(command=command, rates="\n".join([HEADER, *(_line(case, those) for case, those in cases.items())]))
+
+
+def details(counted: Iterable[Counted]) -> str:
+    """Return a table of each case on each body of data."""
+    rows = [
+        f"| {each['case']} | {each['data']}, {each['embedder']} | {each['events']} of {each['batches']} |"
+        for each in records(counted)
+    ]
+    return "\n".join(["| case | data | happened |", "| --- | --- | --- |", *rows])
 
 
 def records(counted: Iterable[Counted]) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ import click
 from tqdm import tqdm
 
 from tests.quality import derived
-from tests.quality.report import page, records
+from tests.quality.report import details, page, records
 from tests.quality.suite import NONE, SETTINGS
 from tests.quality.trial import Case, Counted, Judged, Trial, count
 
@@ -99,7 +99,7 @@ def main(embedders: tuple[str, ...], splits: int, only: tuple[str, ...], workers
     counted = [each for result in results for each in result]
     text = page(counted, " ".join(["python -m tests.quality.run", *sys.argv[1:]]))
     if only and output is None:
-        click.echo(text)
+        click.echo(f"{text}\n{details(counted)}")
         return
     target = output or FOLDER / "quality.md"
     target.write_text(text, encoding="utf-8")

@@ -72,7 +72,7 @@ SETTINGS = {
             _recursive_trials,
             (derived.generations_in_order, derived.same_phases, derived.reopenings),
         ),
-        Setting("door", (*door.FAMILIES, door.ONE_WORD), door.door_world, lambda family, *_: door.door_trials(family)),
+        Setting("door", (*door.FAMILIES, *door.SINGLE_WORDS), door.door_world, lambda family, *_: door.door_trials(family)),
         Setting(
             "mixture",
             tuple(mixtures.GOLD),
@@ -82,7 +82,7 @@ SETTINGS = {
         ),
         Setting(
             "numbers",
-            ("16-d", "2-d", "1-d"),
+            tuple(numeric.NUMBERS),
             lambda name, _, seed: numeric.numeric_world(name, seed),
             lambda name, _, seed: numeric.numeric_trials(name, seed),
             (derived.reopenings,),

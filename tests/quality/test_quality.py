@@ -64,7 +64,7 @@ def test_mixture(data: str) -> None:
     judge(work(Job("mixture", data, "none", 100)))
 
 
-@pytest.mark.parametrize("data", ["16-d", "2-d", "1-d"])
+@pytest.mark.parametrize("data", ["16-d correlated", "2-d correlated", "1-d"])
 def test_numbers(data: str) -> None:
     """Numbers that are re-fitted again and again close the gate, and it stays closed."""
     judge(work(Job("numbers", data, "none", 100)))

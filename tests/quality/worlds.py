@@ -17,7 +17,7 @@ from collapse_guard.profile import Profile
 from collapse_guard.vectors import Vectors
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.verdict import Verdict, judge
-from tests.quality.corpus import rows_of, vectors_of
+from tests.quality.corpus import BLOCK, HUMAN, MOST_HUMAN, rows_of, vectors_of
 
 Texts = npt.NDArray[np.object_]
 
@@ -88,8 +88,8 @@ def freeze(gold: Rows, fresh: Rows, *, seed: int, labelled: bool = False) -> Wor
 
 
 def source(family: str, embedder: str, name: str, most: int | None = None) -> Rows:
-    """Return the rows of one part of a family (see :func:`rows_of`), or the first ``most`` of them."""
-    rows = rows_of(family, name)[:most]
+    """Return the rows of one part of a family (see :func:`rows_of`), ``most`` at most: all of human text, else 2,500 if not told."""
+    rows = rows_of(family, name)[: most or (MOST_HUMAN if name in HUMAN else BLOCK)]
     vectors = vectors_of(family, name, embedder, len(rows))
     return Rows(vectors, rows.text.to_numpy(dtype=object), rows.label.to_numpy(dtype=object))
 
