@@ -78,7 +78,7 @@ def labels_named(family: str, world: World, judged: Sequence[Judged]) -> Found:
         modes = {mode.mode for mode in each.verdict.vanished_modes}
         named = modes if known else _labels_of(modes, world)
         how = "with gold's mode column" if known else "by cells alone"
-        yield f"lost labels are named, {how}", family, [label in named for label in gone], None, True
+        yield f"lost labels are named, {how}", family, [label in named for label in gone], 0.80 if known else None, True
         if named:
             yield f"labels are named wrongly, {how}", family, [label not in gone for label in named], 0.05, False
 
