@@ -20,7 +20,8 @@ PHASE_GENERATIONS = (1, 2, 4, 8)
 
 def recursive_world(family: str, embedder: str, seed: int) -> World:
     """Freeze the rows that the first generation was trained on."""
-    return freeze(source(family, embedder, "gold"), source(family, embedder, "fresh"), seed=seed)
+    fresh = source(family, embedder, "fresh")
+    return freeze(source(family, embedder, "gold"), fresh.draw(len(fresh), np.random.default_rng(seed)), seed=seed)
 
 
 def generation_trials(family: str, embedder: str) -> Iterator[Trial]:
@@ -54,11 +55,10 @@ def diluted_trials(family: str, embedder: str) -> Iterator[Trial]:
                 yield Trial(
                     (case,), size, partial(draw, name=f"{chain} generation 5", share=0.5, size=size), data=f"{family} {chain}"
                 )
-        if _regime(chain) == "t08":
-            case = at_least("20 % of GRU t08 (generation 3) among human rows, n = 2,000: closes", 0.50)
-            yield Trial(
-                (case,), 2_000, partial(draw, name=f"{chain} generation 3", share=0.2, size=2_000), data=f"{family} {chain}"
-            )
+        for generation in (1, 3) if _regime(chain) == "t08" else ():
+            case = at_least(f"20 % of GRU t08 (generation {generation}) among human rows, n = 2,000: closes", 0.50)
+            made = partial(draw, name=f"{chain} generation {generation}", share=0.2, size=2_000)
+            yield Trial((case,), 2_000, made, data=f"{family} {chain}")
 
 
 def _generation_case(chain: str, embedder: str) -> Case:

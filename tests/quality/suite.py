@@ -50,6 +50,7 @@ def _text_trials(family: str, embedder: str, _: int) -> Iterator[Trial]:
 
 
 def _recursive_trials(family: str, embedder: str, _: int) -> Iterator[Trial]:
+    yield from healthy.healthy_trials()
     yield from recursion.generation_trials(family, embedder)
     yield from recursion.diluted_trials(family, embedder)
     yield from recursion.phase_trials(family, embedder)

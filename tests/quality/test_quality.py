@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binom
 
 from tests.quality.mixture import MODES, Mixture
-from tests.quality.run import Job, work
+from tests.quality.run import Job, jobs, work
 from tests.quality.trial import Counted
 
 Reader = Callable[[str], pd.DataFrame]
@@ -80,6 +80,13 @@ def test_mixture(data: str) -> None:
 def test_numbers(data: str) -> None:
     """Numbers that are re-fitted again and again close the gate, and it stays closed."""
     judge(work(Job("numbers", data, "none", 100)))
+
+
+def test_only_what_is_asked_for(family: Reader) -> None:
+    """Of patterns, every one must occur; a world in which nothing is tried is no job."""
+    family("recursive_gru_coco")
+    assert {(job.setting, job.data) for job in jobs(("static",), range(2), ("wiki_bold", "Topics"))} == {("text", "wiki_bold")}
+    assert jobs(("static",), range(2), ("no such case",)) == []
 
 
 def test_the_mixture_is_what_it_says() -> None:
