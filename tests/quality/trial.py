@@ -99,7 +99,11 @@ class Trial:
         rows = self.draw(world, np.random.default_rng([seed, zlib.crc32(key.encode())]))
         if len(rows) < self.size:
             return None
-        return Judged(self, rows, world.check(rows, training_rows=len(world.gold) if self.chain else None))
+        try:
+            return Judged(self, rows, world.check(rows, training_rows=len(world.gold) if self.chain else None))
+        except Exception as error:
+            error.add_note(f"while {key}, seed {seed}, was judged")
+            raise
 
 
 @dataclass(frozen=True)
