@@ -19,7 +19,16 @@ from scipy.stats import binomtest
 
 import collapse_guard as cg
 
-FAMILIES = ("coco_captions", "movie_sentences", "intents_clinc150", "intents_banking77", "masc_sentences", "wiki_bold")
+FAMILIES = (
+    "coco_captions",
+    "movie_sentences",
+    "intents_clinc150",
+    "intents_banking77",
+    "masc_sentences",
+    "wiki_bold",
+    "newsgroups",
+    "stackoverflow_titles",
+)
 BATCHES = {200: 4, 500: 4, 1000: 3, 2000: 1, 5000: 1}
 """Rows of a batch, and how many of that size each split gives."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Mapping
 
 import numpy as np
 
-from collapse_guard.embedders.choice import embedder_for_text
-from collapse_guard.embedders.embedder import Embedder
+from tests.quality.corpus import loaded
 from tests.quality.worlds import Rows, Texts, joined
 
 NEIGHBOUR = 5
@@ -26,6 +25,19 @@ def without_labels(rows: Rows, share: float, rng: np.random.Generator) -> tuple[
     return rows.take(~np.isin(labels, list(gone))), gone
 
 
+def without_topics(rows: Rows, share: float, topics: Mapping[str, str], rng: np.random.Generator) -> Rows:
+    """Remove all rows of a random ``share`` of the ``topics`` that labels belong to; a label that has none is one."""
+    topic = np.array([topics.get(label, label) for label in rows.known_labels()], dtype=object)
+    return without_labels(Rows(rows.vectors, rows.texts, topic), share, rng)[0]
+
+
+def by_length(rows: Rows, low: float, high: float) -> Rows:
+    """Keep the rows between two quantiles of the number of words."""
+    words = np.array([len(text.split()) for text in rows.known_texts()])
+    order = np.argsort(words, kind="stable")
+    return rows.take(order[round(low * len(rows)) : round(high * len(rows))])
+
+
 def sharpened(rows: Rows, size: int, power: float, rng: np.random.Generator) -> Rows:
     """Draw ``size`` rows, each label's share raised to ``power``."""
     labels, which, counts = np.unique(rows.known_labels(), return_inverse=True, return_counts=True)
@@ -42,7 +54,7 @@ def with_near_copies(rows: Rows, share: float, rng: np.random.Generator, embedde
     kept, originals = order[copied:], order[copied : 2 * copied]
     vocabulary = [word for text in texts[:200] for word in text.split()]
     made: Texts = np.array([one_word_off(texts[row], vocabulary, rng) for row in originals], dtype=object)
-    vectors = _loaded(embedder).encode(made.tolist()).vectors
+    vectors = loaded(embedder).encode(made.tolist()).vectors
     return joined([rows.take(kept), Rows(vectors, made, None if rows.labels is None else rows.labels[originals])])
 
 
@@ -53,8 +65,3 @@ def one_word_off(text: str, vocabulary: list[str], rng: np.random.Generator) -> 
     if len(parts) > 1 and rng.random() < 0.5:
         return " ".join(parts[:at] + parts[at + 1 :])
     return " ".join([*parts[:at], vocabulary[int(rng.integers(len(vocabulary)))], *parts[at + 1 :]])
-
-
-@cache
-def _loaded(embedder: str) -> Embedder:
-    return embedder_for_text(embedder)

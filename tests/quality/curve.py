@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.quality.cases import sharpened
 from tests.quality.mixture import Mixture
-from tests.quality.run import rate
-from tests.quality.suite import closes
+from tests.quality.report import rate
+from tests.quality.trial import closes
 from tests.quality.worlds import Rows, World, freeze, resplit
 
 SIZES = (1_000, 2_000, 4_000)

@@ -17,7 +17,7 @@ from collapse_guard.profile import Profile
 from collapse_guard.vectors import Vectors
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.verdict import Verdict, judge
-from tests.quality.corpus import rows_of, vectors_of
+from tests.quality.corpus import BLOCK, HUMAN, MOST_HUMAN, rows_of, vectors_of
 
 Texts = npt.NDArray[np.object_]
 
@@ -70,10 +70,11 @@ class World:
     gold: Rows
     fresh: Rows
 
-    def check(self, batch: Rows) -> Verdict:
+    def check(self, batch: Rows, *, training_rows: int | None = None) -> Verdict:
         """Judge a batch by the default policy."""
         texts = None if batch.texts is None else batch.texts.tolist()
-        return judge(Profile.of(self.baseline.frame, batch.vectors, texts), self.baseline, Policy.of())
+        profile = Profile.of(self.baseline.frame, batch.vectors, texts)
+        return judge(profile, self.baseline, Policy.of(), training_rows=training_rows)
 
 
 def freeze(gold: Rows, fresh: Rows, *, seed: int, labelled: bool = False) -> World:
@@ -86,12 +87,11 @@ def freeze(gold: Rows, fresh: Rows, *, seed: int, labelled: bool = False) -> Wor
     return World(built, gold, fresh)
 
 
-def source(family: str, embedder: str, name: str) -> Rows:
-    """Return the rows of a family that are ``human`` or ``shift`` by role, or ``name`` by source."""
-    rows = rows_of(family)
-    which = ((rows.role == name) | ((rows.source == name) & (rows.role == "model"))).to_numpy()
-    part = rows[which]
-    return Rows(vectors_of(family, embedder)[which], part.text.to_numpy(dtype=object), part.label.to_numpy(dtype=object))
+def source(family: str, embedder: str, name: str, most: int | None = None) -> Rows:
+    """Return the rows of one part of a family (see :func:`rows_of`), ``most`` at most: all of human text, else 2,500 if not told."""
+    rows = rows_of(family, name)[: most or (MOST_HUMAN if name in HUMAN else BLOCK)]
+    vectors = vectors_of(family, name, embedder, len(rows))
+    return Rows(vectors, rows.text.to_numpy(dtype=object), rows.label.to_numpy(dtype=object))
 
 
 def resplit(family: str, embedder: str, *, seed: int, gold_rows: int = 5_000, labelled: bool = False) -> World:

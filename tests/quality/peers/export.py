@@ -11,8 +11,7 @@ import click
 import numpy as np
 
 from tests.quality.cases import sharpened, with_near_copies, without_labels, without_rarest
-from tests.quality.mixture import Mixture
-from tests.quality.suite import mixture_rows, mixture_world
+from tests.quality.mixtures import GOLD, mixture_of, mixture_trials, mixture_world
 from tests.quality.worlds import Rows, World, resplit, source
 
 HEALTHY, EACH = 30, 6
@@ -33,11 +32,12 @@ def text_rows(family: str, world: World, rng: np.random.Generator) -> Iterator[t
         yield "open: shift", source(family, EMBEDDER, "shift").draw(SIZE, rng)
 
 
-def mixture_cases(mixture: Mixture, rng: np.random.Generator) -> Iterator[tuple[str, Rows]]:
+def mixture_rows(name: str, world: World, rng: np.random.Generator) -> Iterator[tuple[str, Rows]]:
     """Yield one batch of each case of the mixture."""
-    for case, rows in mixture_rows(mixture, 0, rng):
-        if not case.name.startswith("healthy"):
-            yield ("close: " if case.at_least else "open: ") + case.name.split(",")[1].strip(), rows
+    for trial in mixture_trials(name, 0, batches=1):
+        case = trial.cases[0]
+        if "as gold" not in case.name:
+            yield ("close: " if case.at_least else "open: ") + case.name.split(",")[1].strip(), trial.draw(world, rng)
 
 
 @click.command()
@@ -50,10 +50,11 @@ def main(folder: Path) -> None:
         drawn = [("healthy", world.fresh.draw(SIZE, rng)) for _ in range(HEALTHY)]
         drawn += [pair for _ in range(EACH) for pair in text_rows(family, world, rng)]
         ours[family] = _write(folder / family, world, drawn)
-    world, mixture = mixture_world(0)
+    name = next(iter(GOLD))
+    world, mixture = mixture_world(name, 0), mixture_of(name, 0)
     rng = np.random.default_rng(0)
     drawn = [("healthy", mixture.draw(SIZE, rng)) for _ in range(HEALTHY)]
-    drawn += [pair for _ in range(EACH) for pair in mixture_cases(mixture, rng)]
+    drawn += [pair for _ in range(EACH) for pair in mixture_rows(name, world, rng)]
     ours["mixture"] = _write(folder / "mixture", world, drawn)
     (folder / "ours.json").write_text(json.dumps(ours, indent=1), encoding="utf-8")
 
