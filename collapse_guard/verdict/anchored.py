@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scipy.stats import binom
+from scipy.stats import nbinom
 
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.baseline.baseline import Baseline
@@ -55,7 +55,9 @@ def judge_anchored(
 def _padded(found: AnchoredProfile, baseline: Baseline, policy: Policy) -> bool:
     """Say whether gold's own rows are more than chance brings, and enough to matter, and are not all of the batch."""
     share = found.rows / found.whole.rows
-    chance = binom.sf(found.rows - 1, found.whole.rows, min(baseline.natural_anchors, 1.0))
+    # How many contents gold has twice is itself a Poisson number, so the natural count has that error, too: a gamma mixture of Poissons.
+    shape = float((baseline.gold_counts == 2).sum()) + 1
+    chance = nbinom.sf(found.rows - 1, shape, shape / (shape + found.whole.rows * baseline.natural_anchors))
     return bool(found.rest.rows and chance < policy.alpha and share - baseline.natural_anchors > policy.floors["copies"])
 
 
