@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from collapse_guard.confusables import folded, folded_words
 from collapse_guard.vectors import Counts, Keys, Vectors
 
 Key = TypeVar("Key", bound=np.generic)
@@ -64,6 +64,17 @@ def text_keys(texts: Sequence[str]) -> Keys:
     return pd.util.hash_array(array, hash_key=_HASH_KEY, categorize=False)
 
 
+def copy_keys(texts: Sequence[str]) -> Keys:
+    """Return one key a text by which copies are known, those too whose letters were exchanged for others that look like them.
+
+    Examples
+    --------
+    >>> len(set(copy_keys(["a cat", "\u0430 c\u0430t", "a Cat"]).tolist()))
+    2
+    """
+    return text_keys(folded(texts))
+
+
 def vector_keys(matrix: Vectors) -> Keys:
     """Return one key a row of ``matrix``: XXH3 of the row's bytes (after ``-0.0`` became ``0.0``), as stored formats need."""
     rows = np.ascontiguousarray(matrix + np.float32(0))
@@ -73,7 +84,7 @@ def vector_keys(matrix: Vectors) -> Keys:
 def known_keys(vectors: Vectors, texts: Sequence[str] | None) -> Keys:
     """Return the keys by which gold's rows are known again, whatever a copy lost on its way.
 
-    Of texts, composed (NFC), case-folded, and runs of blanks as one; of vectors, four decimals.
+    Of texts, case-folded, letters that look like ASCII as ASCII, and runs of blanks as one; of vectors, four decimals.
 
     Examples
     --------
@@ -83,7 +94,7 @@ def known_keys(vectors: Vectors, texts: Sequence[str] | None) -> Keys:
     """
     if texts is None:
         return vector_keys(np.round(vectors, _DECIMALS))
-    return text_keys([" ".join(unicodedata.normalize("NFC", text).casefold().split()) for text in texts])
+    return text_keys(folded_words([" ".join(text.casefold().split()) for text in texts]))
 
 
 def mixed(keys: Keys) -> Keys:
@@ -104,8 +115,8 @@ def word_keys(texts: Sequence[str]) -> tuple[Keys, Counts]:
     >>> lengths.tolist(), len(set(keys.tolist()))
     ([3, 2], 4)
     """
-    distinct, which, lengths = distinct_words(texts)
-    return text_keys(distinct)[which], lengths
+    hashes, lengths = _hashed(_words(texts))
+    return _once_a_text(hashes, np.repeat(np.arange(len(lengths)), lengths), len(lengths))
 
 
 def distinct_words(texts: Sequence[str]) -> tuple[list[str], Counts, Counts]:
@@ -174,7 +185,7 @@ def link_keys(texts: Sequence[str]) -> tuple[Keys, Keys]:
     deletions, content = mixed(before + after * _INVERSE), mixed(whole)
     kept = long[row]
     links = [deletions[kept], content[long], mixed(content[long] + _WRITTEN)]
-    contents = [mixed(content + _WHOLE)[row][kept], mixed(content[long] + _WHOLE), text_keys(texts)[long]]
+    contents = [mixed(content + _WHOLE)[row][kept], mixed(content[long] + _WHOLE), copy_keys(texts)[long]]
     return np.concatenate(links), np.concatenate(contents)
 
 
@@ -223,9 +234,9 @@ def _words(texts: Sequence[str]) -> pa.Array:
 
 
 def _hashed(found: pa.Array) -> tuple[Keys, Counts]:
-    """Return the keys of the words of each row, one row after another, and how many each row has."""
+    """Return the keys of the words of each row, one row after another, and how many each row has; words that look alike share a key."""
     distinct, which, lengths = _numbered(found)
-    return text_keys(distinct)[which], lengths
+    return text_keys(folded_words(distinct))[which], lengths
 
 
 def _numbered(found: pa.Array) -> tuple[list[str], Counts, Counts]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import link_keys, mixed, phrase_keys, text_keys, vector_keys, word_keys
+from collapse_guard.contents import copy_keys, link_keys, mixed, phrase_keys, text_keys, vector_keys, word_keys
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located
 from collapse_guard.sketches.bottomk import BottomK
@@ -98,7 +98,7 @@ class Profile:
             occupancy=Occupancy.of(located, frame.modes),
             neighbourhood=Neighbourhood.of(located),
             sample=sample(keys, vectors),
-            duplicates=duplicates(keys, texts),
+            duplicates=duplicates(keys if texts is None else copy_keys(texts), texts),
             types=types(type_keys(frame, vectors, texts)[0]),
             phrases=types(phrase_keys(texts or [])[0]),
             links=Links.of(*link_keys(texts or [])),

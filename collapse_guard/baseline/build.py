@@ -10,7 +10,7 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.labels import learn_labels
 from collapse_guard.baseline.modes import describe_modes
 from collapse_guard.calibration import calibrate
-from collapse_guard.contents import known_keys, text_keys, vector_keys, word_keys
+from collapse_guard.contents import copy_keys, known_keys, text_keys, vector_keys, word_keys
 from collapse_guard.embedders.choice import store_embedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind
@@ -57,7 +57,7 @@ def build_baseline(
     healthy_rows = frame.locate(vectors[half:])
     healthy_texts = texts[half:] if texts else None
     healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups)
-    keys = text_keys(texts) if texts else vector_keys(vectors)
+    keys = copy_keys(texts) if texts else vector_keys(vectors)
     gold_keys, gold_counts = np.unique(known_keys(vectors, texts), return_counts=True)
     description, arrays = store_embedder(embedder)
     return Baseline(

@@ -28,7 +28,7 @@ class BottomK:
     counts : ``(k,)``, how often each item came
     total : how often any item came, the ones not kept included
     dropped : whether any item was not kept
-    payload : ``(k, …)``, what is known of each item; equal keys carry equal payloads
+    payload : ``(k, …)``, what is known of each item; equal keys carry equal payloads, or bytes, of which the smallest is kept
     """
 
     capacity: int
@@ -41,6 +41,9 @@ class BottomK:
     @classmethod
     def of(cls, keys: Keys, payload: npt.NDArray[Any], capacity: int) -> BottomK:
         """Reduce ``(n,)`` keys and ``(n, …)`` payloads, repetitions included."""
+        if payload.dtype.kind == "S":
+            order = np.lexsort((payload, keys))
+            keys, payload = keys[order], payload[order]
         distinct, first, counts = np.unique(keys, return_index=True, return_counts=True)
         kept = slice(0, capacity)
         return cls(capacity, distinct[kept], counts[kept], len(keys), len(distinct) > capacity, payload[first[kept]])
@@ -58,9 +61,14 @@ class BottomK:
         counts[at[known]] += small.counts[known]
         new = ~known & (at < self.capacity)
         places = at[new] + np.arange(int(new.sum()))
+        known_payload = large.payload
+        if known_payload.dtype.kind == "S":
+            known_payload = known_payload.copy()
+            ours, theirs = large.payload[at[known]], small.payload[known]
+            known_payload[at[known]] = np.where(ours <= theirs, ours, theirs)
         keys, counts, payload = (
-            _inserted(mine, places, theirs[new])[: self.capacity]
-            for mine, theirs in ((large.keys, small.keys), (counts, small.counts), (large.payload, small.payload))
+            _inserted(mine, places, others[new])[: self.capacity]
+            for mine, others in ((large.keys, small.keys), (counts, small.counts), (known_payload, small.payload))
         )
         return BottomK(
             capacity=self.capacity,
