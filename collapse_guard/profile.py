@@ -23,6 +23,7 @@ from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.sketches.neighbourhood import Neighbourhood, off_manifold
 from collapse_guard.sketches.occupancy import Occupancy
+from collapse_guard.sketches.reading import Reading
 from collapse_guard.vectors import Counts, Keys, Vectors
 
 
@@ -34,7 +35,9 @@ class Profile:
     ----------
     frame : digest of the frame that it was measured in
     nulls, truncated : values that were null, and that were longer than the model reads
-    content_sum : sum of the content keys modulo 2**64, the same for the same rows in any order
+    unreadable : texts without any word that the embedder knows: they are counted, and not measured
+    content_sum : sum of the content keys modulo 2**64, the unreadable rows' among them, the same for the same rows in any order
+    reading : how the embedder's tokenizer read the texts
     groups : which rows come together, where gold was frozen so
     outlying : contents of the rows off gold's manifold
     """
@@ -42,7 +45,9 @@ class Profile:
     frame: str
     nulls: int
     truncated: int
+    unreadable: int
     content_sum: int
+    reading: Reading
     moments: Moments
     features: Features
     occupancy: Occupancy
@@ -57,7 +62,7 @@ class Profile:
 
     @property
     def rows(self) -> int:
-        """Rows measured, the nulls not among them."""
+        """Rows measured, the nulls and the unreadable not among them."""
         return self.moments.count
 
     @classmethod
@@ -84,15 +89,19 @@ class Profile:
         groups: Sequence[str] = (),
         nulls: int = 0,
         truncated: int = 0,
+        unreadable: Sequence[str] = (),
+        reading: Reading = Reading(),  # noqa: B008 - frozen
     ) -> Profile:
-        """Reduce one chunk that is located already."""
+        """Reduce one chunk that is located already, and the texts beside it that are ``unreadable``."""
         vectors = located.vectors
         keys = vector_keys(vectors) if texts is None else text_keys(texts)
         return cls(
             frame=frame.digest,
             nulls=nulls,
             truncated=truncated,
-            content_sum=int(keys.sum(dtype=np.uint64)),
+            unreadable=len(unreadable),
+            content_sum=int(np.concatenate([keys, text_keys(unreadable)]).sum(dtype=np.uint64)),
+            reading=reading,
             moments=Moments.of(vectors),
             features=Features.of(frame.features(vectors)),
             occupancy=Occupancy.of(located, frame.modes),

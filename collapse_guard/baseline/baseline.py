@@ -48,6 +48,7 @@ class Baseline:
     exemplars : whether rows may be shown in verdicts
     group_column : the column that says which rows come together, if gold has one
     parent : ``name@digest`` of the baseline that it extends, if it extends one
+    unreadable : gold rows that were left out because the embedder knows none of their words
     companion : the baseline of the same gold by another embedder, which decides where this one's verdict is in doubt
     name, digest : where it stands in a store; empty until it is stored
     """
@@ -70,6 +71,7 @@ class Baseline:
     exemplars: bool
     group_column: str | None = None
     parent: str | None = None
+    unreadable: int = 0
     companion: Baseline | None = None
     name: str = ""
     digest: str = ""
@@ -113,6 +115,7 @@ class Baseline:
             "kind": self.kind,
             "rows": self.rows,
             "nulls": self.nulls,
+            "unreadable": self.unreadable,
             "seed": self.seed,
             "exemplars": self.exemplars,
             "group_column": self.group_column,
@@ -140,6 +143,7 @@ class Baseline:
             kind=facts["kind"],
             rows=facts["rows"],
             nulls=facts["nulls"],
+            unreadable=facts["unreadable"],
             seed=facts["seed"],
             embedder_description=facts["embedder"],
             embedder_arrays=_under(_EMBEDDER, arrays),

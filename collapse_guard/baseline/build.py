@@ -16,6 +16,7 @@ from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind
 from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
+from collapse_guard.sketches.reading import Reading
 from collapse_guard.statistics.groups import halves
 from collapse_guard.vectors import Counts, Keys, Vectors
 
@@ -35,10 +36,15 @@ def build_baseline(
     group_column: str | None = None,
     parent: str | None = None,
     nulls: int = 0,
+    unreadable: Sequence[str] = (),
+    words: Counts | None = None,
+    pieces: Counts | None = None,
     seed: int = 0,
     exemplars: bool = True,
 ) -> Baseline:
     """Build the baseline of ``(n, d)`` gold vectors and, where there are any, their n texts, labels and groups; nothing is stored.
+
+    ``unreadable`` are texts beside them that the embedder cannot read; ``words`` and ``pieces``, as it counted them, say how it read the n.
 
     Half of gold, the reference part, becomes the frame; the other, the calibration part, plays the healthy batch. Rows of one
     group never stand on both sides.
@@ -56,15 +62,17 @@ def build_baseline(
     frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear)
     healthy_rows = frame.locate(vectors[half:])
     healthy_texts = texts[half:] if texts else None
-    healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups)
+    reading = Reading() if words is None or pieces is None else Reading.of(words[order][half:], pieces[order][half:])
+    healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups, reading=reading)
     keys = copy_keys(texts) if texts else vector_keys(vectors)
-    gold_keys, gold_counts = np.unique(known_keys(vectors, texts), return_counts=True)
+    gold_keys, gold_counts = np.unique(known_keys(vectors, [*texts, *unreadable] if texts else None), return_counts=True)
     description, arrays = store_embedder(embedder)
     return Baseline(
         columns=columns,
         kind=kind,
         rows=len(vectors),
         nulls=nulls,
+        unreadable=len(unreadable),
         seed=seed,
         embedder_description=description,
         embedder_arrays=arrays,

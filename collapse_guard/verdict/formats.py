@@ -35,6 +35,7 @@ def to_markdown(verdict: Verdict) -> str:
         f"### collapse-guard: {_headline(verdict)}",
         f"Batch {_code(batch.id)}: {counted}, {batch.nulls:,} empty ones left out; against {against}, {gold.rows:,} rows.",
         sentence(verdict.reason),
+        *verdict.remarks,
         *decided(verdict),
     ]
     if verdict.phase:

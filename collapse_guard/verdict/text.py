@@ -58,11 +58,12 @@ _SHOWN_WIDTH = 76
 def render(verdict: Verdict) -> str:
     """Return the verdict as plain text of several paragraphs."""
     if verdict.phase is None:
-        return "\n\n".join([_headline(verdict), sentence(verdict.reason), *decided(verdict)])
+        return "\n\n".join([_headline(verdict), sentence(verdict.reason), *verdict.remarks, *decided(verdict)])
     paragraphs = [
         _headline(verdict),
         _happened(verdict),
         _sure(verdict),
+        *verdict.remarks,
         *decided(verdict),
         *sampled(verdict),
         *_missing(verdict),
@@ -77,6 +78,7 @@ def _headline(verdict: Verdict) -> str:
     counted = [f"{batch.rows:,} rows"]
     counted += [] if batch.sampled_rows is None else [f"{batch.sampled_rows:,} of them measured"]
     counted += [f"{batch.nulls:,} empty ones left out"] if batch.nulls else []
+    counted += [f"{batch.unreadable_rows:,} without any word that the embedder knows left out"] if batch.unreadable_rows else []
     counted += [f"{batch.truncated_rows:,} cut to the model's length"] if batch.truncated_rows else []
     name = f"{gold.name}@{gold.digest[:12]}" if gold.name else "a baseline"
     return (

@@ -31,6 +31,7 @@ from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.power import Sight, sight
 from collapse_guard.verdict.text import render
+from collapse_guard.verdict.unmeasured import more_unmeasured, too_many_unmeasured
 from collapse_guard.versions import library_versions
 
 SCHEMA = "collapse-guard/verdict@1"
@@ -42,7 +43,8 @@ _POWER = 0.9
 class BatchFacts:
     """What came: an id, a digest of the contents in any order, and counts of rows.
 
-    ``sampled_rows`` is how many were measured, None if all; ``truncated_rows`` counts the measured ones.
+    ``sampled_rows`` is how many were drawn, None if all. Among these, ``truncated_rows`` were cut to the model's length, and
+    ``unreadable_rows`` hold no word that the embedder knows and are left out.
     """
 
     id: str
@@ -50,11 +52,12 @@ class BatchFacts:
     rows: int
     nulls: int
     truncated_rows: int
+    unreadable_rows: int
     sampled_rows: int | None = None
 
     @property
     def measured_rows(self) -> int:
-        """How many rows were measured: those that were drawn, or all."""
+        """How many rows were drawn, or all."""
         return self.rows if self.sampled_rows is None else self.sampled_rows
 
 
@@ -152,6 +155,7 @@ class Verdict:
     severity : from 0 to 1, the largest loss of each family, averaged over the families
     sight : where only a sample was measured, the smallest losses that so many rows show; findings, modes and ``effective_sample`` are
         then of the sample, copies of whole contents and ``repeated`` of all rows
+    remarks : sentences on rows that were left out, empty or unreadable, where they are more than in gold
     confirmation : where a second embedder was asked, what the first said; all else is of the one whose verdict stands
     """
 
@@ -173,6 +177,7 @@ class Verdict:
     anchors: Anchors | None
     sight: Sight | None
     confirmation: Confirmation | None
+    remarks: tuple[str, ...]
     versions: dict[str, str]
     created_at: str
     seconds: dict[str, float]
@@ -255,6 +260,9 @@ def judge(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds or {},
     }
+    common["remarks"] = more_unmeasured(common["batch"], baseline, policy)
+    if reason := too_many_unmeasured(common["batch"], baseline, policy):
+        return _without_findings(reason, None, common)
     needed = rows_needed(baseline, policy, clumps(profile))
     if needed is None or profile.rows < needed:
         return _undecided(clumps(profile), needed, common)
@@ -265,10 +273,11 @@ def judge(
 
 
 def _batch(profile: Profile, census: Census | None, batch_id: str | None) -> BatchFacts:
-    read = census.tally if census else Tally(profile.rows, profile.nulls, profile.content_sum)
+    drawn = profile.rows + profile.unreadable
+    read = census.tally if census else Tally(drawn, profile.nulls, profile.content_sum)
     digest = hashlib.sha256(f"{read.content_sum}:{read.rows}:{read.nulls}".encode()).hexdigest()
-    sampled = profile.rows if census else None
-    return BatchFacts(batch_id or digest[:12], digest, read.rows, read.nulls, profile.truncated, sampled)
+    sampled = drawn if census else None
+    return BatchFacts(batch_id or digest[:12], digest, read.rows, read.nulls, profile.truncated, profile.unreadable, sampled)
 
 
 def rows_needed(baseline: Baseline, policy: Policy, batch: Clumps) -> int | None:
@@ -301,6 +310,10 @@ def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Ver
         reason = (
             f"cannot judge: {batch.rows:,} rows are too few. At least {needed:,} rows{size} would do; gather more before checking."
         )
+    return _without_findings(reason, needed, common)
+
+
+def _without_findings(reason: str, needed: int | None, common: dict[str, Any]) -> Verdict:
     return Verdict("undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(), repeated=(),
                    effective_sample=None, equivalent_generations=None, severity=None, anchors=None, sight=None, confirmation=None, **common)  # fmt: skip
 

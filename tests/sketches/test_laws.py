@@ -29,6 +29,7 @@ from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.sketches.neighbourhood import Neighbourhood
 from collapse_guard.sketches.occupancy import Occupancy
+from collapse_guard.sketches.reading import Reading
 from collapse_guard.vectors import Keys, Vectors
 from tests.synthetic import gaussian_mixture
 
@@ -78,6 +79,12 @@ class Kind:
     tolerance: float = 1e-9
 
 
+def reading(rows: list[int]) -> Reading:
+    """Return how numbered rows might have been read, some without a word."""
+    words = np.array(rows, dtype=np.int64) % 7
+    return Reading.of(words, words * 2 + np.array(rows, dtype=np.int64) % 3)
+
+
 KINDS = (
     Kind("moments", lambda pool, rows: Moments.of(pool.at(rows).vectors)),
     Kind("features", lambda pool, rows: Features.of(pool.features[np.array(rows, dtype=np.intp)])),
@@ -87,6 +94,7 @@ KINDS = (
     Kind("duplicates", lambda pool, rows: duplicates(pool.keys_of(rows), pool.texts_of(rows))),
     Kind("types", lambda pool, rows: types(word_keys(pool.texts_of(rows))[0])),
     Kind("phrases", lambda pool, rows: types(phrase_keys(pool.texts_of(rows))[0])),
+    Kind("reading", lambda _, rows: reading(rows)),
     Kind("links", lambda pool, rows: Links.of(*link_keys(pool.texts_of(rows)))),
     Kind("tiny_links", lambda pool, rows: Links.of(*link_keys(pool.texts_of(rows)))),
     Kind("tiny_bottom_k", lambda pool, rows: BottomK.of(pool.keys_of(rows), pool.at(rows).vectors, TINY)),
@@ -94,7 +102,14 @@ KINDS = (
     Kind("profile_of_vectors", lambda pool, rows: Profile.of_located(pool.frame, pool.at(rows), None, nulls=len(rows)), 1e-5),
     Kind(
         "profile_of_texts",
-        lambda pool, rows: Profile.of_located(pool.frame, pool.at(rows), pool.texts_of(rows), truncated=len(rows)),
+        lambda pool, rows: Profile.of_located(
+            pool.frame,
+            pool.at(rows),
+            pool.texts_of(rows),
+            truncated=len(rows),
+            unreadable=pool.texts_of(rows),
+            reading=reading(rows),
+        ),
         1e-5,
     ),
 )
