@@ -23,7 +23,7 @@ _HASH_KEY = "collapse-guard/1"
 
 # Scripts written without spaces between words count each character as a word; elsewhere a word is a run of
 # letters, marks and digits (marks belong to the word: Hindi vowel signs are marks).
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _BETWEEN_WORDS = r"[^\p{L}\p{M}\p{N}_]+"
 
 PHRASE_WORDS = 4
@@ -223,9 +223,9 @@ class _Hashed:
 def _spaced(texts: Sequence[str]) -> pa.Array:
     """Return case-folded texts, with blanks around each character of a script that has none between words."""
     folded = pa.array([text.casefold() for text in texts], pa.large_string())
-    if not pc.any(pc.match_substring_regex(folded, _UNSPACED)).as_py():
+    if not pc.any(pc.match_substring_regex(folded, UNSPACED)).as_py():
         return folded
-    return pc.replace_substring_regex(folded, rf"({_UNSPACED}\p{{M}}*)", r" \1 ")
+    return pc.replace_substring_regex(folded, rf"({UNSPACED}\p{{M}}*)", r" \1 ")
 
 
 def _words(texts: Sequence[str]) -> pa.Array:

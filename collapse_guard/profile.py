@@ -17,7 +17,7 @@ from collapse_guard.contents import copy_keys, link_keys, mixed, phrase_keys, te
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.sketches.distinct import duplicates, sample, types
+from collapse_guard.sketches.distinct import duplicates, endings, sample, types
 from collapse_guard.sketches.features import Features
 from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
@@ -54,6 +54,7 @@ class Profile:
     neighbourhood: Neighbourhood
     sample: BottomK
     duplicates: BottomK
+    endings: BottomK
     types: BottomK
     phrases: BottomK
     links: Links
@@ -95,6 +96,7 @@ class Profile:
         """Reduce one chunk that is located already, and the texts beside it that are ``unreadable``."""
         vectors = located.vectors
         keys = vector_keys(vectors) if texts is None else text_keys(texts)
+        contents = keys if texts is None else copy_keys(texts)
         return cls(
             frame=frame.digest,
             nulls=nulls,
@@ -107,7 +109,8 @@ class Profile:
             occupancy=Occupancy.of(located, frame.modes),
             neighbourhood=Neighbourhood.of(located),
             sample=sample(keys, vectors),
-            duplicates=duplicates(keys if texts is None else copy_keys(texts), texts),
+            duplicates=duplicates(contents, texts),
+            endings=endings(contents, texts),
             types=types(type_keys(frame, vectors, texts)[0]),
             phrases=types(phrase_keys(texts or [])[0]),
             links=Links.of(*link_keys(texts or [])),
@@ -127,8 +130,7 @@ class Profile:
     def without_contents(self) -> Profile:
         """Return the profile without any row's text or vector: what a baseline keeps."""
         empty = BottomK(self.sample.capacity, self.sample.keys[:0], self.sample.counts[:0], 0, False, self.sample.payload[:0])
-        blank = np.empty((len(self.duplicates.keys), 0), dtype=np.float32)
-        return replace(self, sample=empty, duplicates=replace(self.duplicates, payload=blank))
+        return replace(self, sample=empty, duplicates=_blank(self.duplicates), endings=_blank(self.endings))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return every part as a named array."""
@@ -138,6 +140,10 @@ class Profile:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Profile:
         """Rebuild a profile from :meth:`to_arrays`."""
         return restore(cls, arrays)
+
+
+def _blank(sketch: BottomK) -> BottomK:
+    return replace(sketch, payload=np.empty((len(sketch.keys), 0), dtype=np.float32))
 
 
 def type_keys(frame: Frame, vectors: Vectors, texts: Sequence[str] | None) -> tuple[Keys, Counts]:

@@ -18,6 +18,7 @@ from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
 from collapse_guard.sketches.reading import Reading
 from collapse_guard.statistics.groups import halves
+from collapse_guard.statistics.shared_phrases import CommonPhrases
 from collapse_guard.vectors import Counts, Keys, Vectors
 
 RARE = 3
@@ -83,6 +84,7 @@ def build_baseline(
         gold_keys=gold_keys,
         gold_counts=gold_counts,
         rare_words=_rare_words(texts[:half]) if texts else np.empty(0, dtype=np.uint64),
+        common_phrases=CommonPhrases.of(texts) if texts else CommonPhrases.none(),
         modes=describe_modes(frame, vectors, texts, labels=model.names if model else (), exemplars=exemplars),
         exemplars=exemplars,
         group_column=group_column,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
 from collapse_guard.verdict.power import LOST
+from collapse_guard.verdict.sharing import shared
 
 if TYPE_CHECKING:
     from collapse_guard.verdict.changes import ModeChange
@@ -63,6 +64,7 @@ def render(verdict: Verdict) -> str:
         _headline(verdict),
         _happened(verdict),
         _sure(verdict),
+        *shared(verdict.shared_phrases, lambda text: f"“{clip(text)}”"),
         *verdict.remarks,
         *decided(verdict),
         *sampled(verdict),

@@ -21,6 +21,7 @@ from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.groups import Clumps, quantile
 from collapse_guard.statistics.richness import equivalent_generations, refit_rows
 from collapse_guard.statistics.rowsums import ROW_SUMS
+from collapse_guard.statistics.shared_phrases import SharedPhrase
 from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
 from collapse_guard.verdict.changes import ModeChange, changes
 from collapse_guard.verdict.compared import TWO_SIDED_95, clumps
@@ -30,6 +31,7 @@ from collapse_guard.verdict.findings import Assessment, assess
 from collapse_guard.verdict.phase import FAMILIES, Phase, decide_phase
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.power import Sight, sight
+from collapse_guard.verdict.sharing import found_phrases
 from collapse_guard.verdict.text import render
 from collapse_guard.verdict.unmeasured import more_unmeasured, too_many_unmeasured
 from collapse_guard.versions import library_versions
@@ -156,6 +158,7 @@ class Verdict:
     sight : where only a sample was measured, the smallest losses that so many rows show; findings, modes and ``effective_sample`` are
         then of the sample, copies of whole contents and ``repeated`` of all rows
     remarks : sentences on rows that were left out, empty or unreadable, where they are more than in gold
+    shared_phrases : phrases that most rows share and gold does not have, the most shared first
     confirmation : where a second embedder was asked, what the first said; all else is of the one whose verdict stands
     """
 
@@ -178,6 +181,7 @@ class Verdict:
     sight: Sight | None
     confirmation: Confirmation | None
     remarks: tuple[str, ...]
+    shared_phrases: tuple[SharedPhrase, ...]
     versions: dict[str, str]
     created_at: str
     seconds: dict[str, float]
@@ -260,6 +264,7 @@ def judge(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds or {},
     }
+    common["shared_phrases"] = found_phrases(profile, baseline)
     common["remarks"] = more_unmeasured(common["batch"], baseline, policy)
     if reason := too_many_unmeasured(common["batch"], baseline, policy):
         return _without_findings(reason, None, common)

@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import link_keys, phrase_keys, text_keys, word_keys
+from collapse_guard.contents import copy_keys, link_keys, phrase_keys, text_keys, word_keys
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located, build_frame
 from collapse_guard.profile import Profile, empty_profile
 from collapse_guard.sketches import links as links_module
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.sketches.distinct import duplicates, sample, types
+from collapse_guard.sketches.distinct import duplicates, endings, sample, types
 from collapse_guard.sketches.features import Features
 from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
@@ -91,7 +91,8 @@ KINDS = (
     Kind("occupancy", lambda pool, rows: Occupancy.of(pool.at(rows), pool.frame.modes)),
     Kind("neighbourhood", lambda pool, rows: Neighbourhood.of(pool.at(rows))),
     Kind("sample", lambda pool, rows: sample(pool.keys_of(rows), pool.at(rows).vectors)),
-    Kind("duplicates", lambda pool, rows: duplicates(pool.keys_of(rows), pool.texts_of(rows))),
+    Kind("duplicates", lambda pool, rows: duplicates(copy_keys(pool.texts_of(rows)), pool.texts_of(rows))),
+    Kind("endings", lambda pool, rows: endings(copy_keys(pool.texts_of(rows)), pool.texts_of(rows))),
     Kind("types", lambda pool, rows: types(word_keys(pool.texts_of(rows))[0])),
     Kind("phrases", lambda pool, rows: types(phrase_keys(pool.texts_of(rows))[0])),
     Kind("reading", lambda _, rows: reading(rows)),
