@@ -29,22 +29,29 @@ def too_many_unmeasured(batch: BatchFacts, baseline: Baseline, policy: Policy) -
             f"cannot judge: {batch.nulls:,} of {batch.rows + batch.nulls:,} rows ({empty:.1%}) are empty; at most {most:.1%} may be, and "
             f"{gold_empty:.1%} of gold's are. Look at the step that fills the column, or allow more with --max-empty (max_empty)."
         )
-    unreadable, gold_unreadable, _ = _unreadable(batch, baseline)
-    if unreadable > gold_unreadable + MOST_UNREADABLE:
-        return f"cannot judge: {_said_unreadable(batch, baseline)} At most {gold_unreadable + MOST_UNREADABLE:.1%} may. {ADVICE}"
-    return None
+    return too_many_unreadable(batch.measured_rows, batch.unreadable_rows, baseline)
+
+
+def too_many_unreadable(rows: int, unreadable: int, baseline: Baseline) -> str | None:
+    """Return why so many unreadable ones among ``rows`` are too many for a judgement, if they are."""
+    share, gold_share, _ = _unreadable(rows, unreadable, baseline)
+    if share <= gold_share + MOST_UNREADABLE:
+        return None
+    return f"cannot judge: {_said_unreadable(rows, unreadable, baseline)} At most {gold_share + MOST_UNREADABLE:.1%} may. {ADVICE}"
 
 
 def more_unmeasured(batch: BatchFacts, baseline: Baseline, policy: Policy) -> tuple[str, ...]:
     """Return what is to be said of empty or unreadable rows that are more than in gold."""
     empty, gold_empty, empty_chance = _empty(batch, baseline)
-    _, gold_unreadable, unreadable_chance = _unreadable(batch, baseline)
+    rows, unreadable = batch.measured_rows, batch.unreadable_rows
+    _, gold_unreadable, unreadable_chance = _unreadable(rows, unreadable, baseline)
     said = []
     if empty_chance < policy.alpha:
         said.append(f"{batch.nulls:,} rows ({empty:.1%}) are empty, more than in gold ({gold_empty:.1%}). They were left out.")
     if unreadable_chance < policy.alpha:
         said.append(
-            f"{_said_unreadable(batch, baseline)} They are more than in gold ({gold_unreadable:.1%}), and were left out. {ADVICE}"
+            f"{_said_unreadable(rows, unreadable, baseline)} They are more than in gold ({gold_unreadable:.1%}), and were left out. "
+            f"{ADVICE}"
         )
     return tuple(said)
 
@@ -54,13 +61,10 @@ def _empty(batch: BatchFacts, baseline: Baseline) -> tuple[float, float, float]:
     return null_excess(batch.rows + batch.nulls, batch.nulls, gold + baseline.nulls, baseline.nulls)
 
 
-def _unreadable(batch: BatchFacts, baseline: Baseline) -> tuple[float, float, float]:
-    return null_excess(batch.measured_rows, batch.unreadable_rows, baseline.rows + baseline.unreadable, baseline.unreadable)
+def _unreadable(rows: int, unreadable: int, baseline: Baseline) -> tuple[float, float, float]:
+    return null_excess(rows, unreadable, baseline.rows + baseline.unreadable, baseline.unreadable)
 
 
-def _said_unreadable(batch: BatchFacts, baseline: Baseline) -> str:
-    rows = batch.measured_rows
-    share = batch.unreadable_rows / max(rows, 1)
-    return (
-        f"{batch.unreadable_rows:,} of {rows:,} rows ({share:.1%}) hold no word that the embedder {baseline.embedder_name!r} knows."
-    )
+def _said_unreadable(rows: int, unreadable: int, baseline: Baseline) -> str:
+    share = unreadable / max(rows, 1)
+    return f"{unreadable:,} of {rows:,} rows ({share:.1%}) hold no word that the embedder {baseline.embedder_name!r} knows."
