@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.contents import known_keys, word_counts
+from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile, empty_profile
-from collapse_guard.vectors import Flags, Keys, Vectors
+from collapse_guard.sketches.reading import Reading
+from collapse_guard.vectors import Flags, Keys
 
 _OWN = "own."
 
@@ -48,24 +50,39 @@ class AnchoredProfile:
     def of(
         cls,
         frame: Frame,
-        vectors: Vectors,
+        encoded: Encoded,
         texts: Sequence[str] | None,
         anchor_keys: Keys,
         *,
         groups: Sequence[str] = (),
         nulls: int = 0,
-        truncated: int = 0,
     ) -> AnchoredProfile:
-        """Reduce one chunk, of which the rows that one of the ascending ``anchor_keys`` knows are gold's own."""
+        """Reduce one chunk, of which the rows that one of the ascending ``anchor_keys`` knows are gold's own.
+
+        Texts that the embedder could not read are counted with the rest, and are measured nowhere.
+        """
+        truncated, unreadable = int(encoded.truncated.sum()), _taken(texts, encoded.unreadable) or ()
+        if len(unreadable):
+            readable = ~encoded.unreadable
+            encoded, texts, groups = encoded.take(readable), _taken(texts, readable), _taken(groups, readable) or ()
+        vectors = encoded.vectors
         anchors = is_among(known_keys(vectors, texts), anchor_keys)
         located = frame.locate(vectors, anchors, words=None if texts is None else word_counts(texts))
         if not anchors.any():
-            return cls(Profile.of_located(frame, located, texts, groups=groups, nulls=nulls, truncated=truncated))
-        own, rest = ((located.take(rows), _taken(texts, rows), _taken(groups, rows) or ()) for rows in (anchors, ~anchors))
-        return cls(
-            Profile.of_located(frame, rest[0], rest[1], groups=rest[2], nulls=nulls, truncated=truncated),
-            Profile.of_located(frame, own[0], own[1], groups=own[2]),
-        )
+            reading = Reading.of(encoded.words, encoded.pieces)
+            return cls(
+                Profile.of_located(
+                    frame, located, texts, groups=groups, nulls=nulls, truncated=truncated, unreadable=unreadable, reading=reading
+                )
+            )
+
+        def of(rows: Flags, **counted: Any) -> Profile:  # noqa: ANN401 - Profile's own
+            reading = Reading.of(encoded.words[rows], encoded.pieces[rows])
+            return Profile.of_located(
+                frame, located.take(rows), _taken(texts, rows), groups=_taken(groups, rows) or (), reading=reading, **counted
+            )
+
+        return cls(of(~anchors, nulls=nulls, truncated=truncated, unreadable=unreadable), of(anchors))
 
     def __add__(self, other: AnchoredProfile) -> AnchoredProfile:
         own = self.own + other.own if self.own and other.own else self.own or other.own

@@ -112,6 +112,7 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
 @click.option("--batch-id", help="How the verdict calls the batch; the beginning of its content digest if left out.")
 @click.option("--training-rows", type=int, help="Rows that each generation of the generator was trained on, if known.")
 @click.option("--max-rows", type=int, help="Embed so many rows at most, drawn evenly; the verdict says what they still show.")
+@click.option("--max-empty", type=float, help="Share of empty rows from which on it cannot judge; default gold's share + 0.1.")
 @click.option("--confirm", help="The second embedder that gold was frozen with, to decide where a loss is near its floor.")
 @click.option(
     "--format",

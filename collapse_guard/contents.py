@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from collapse_guard.confusables import folded, folded_words
 from collapse_guard.vectors import Counts, Flags, Keys, Vectors
 
 Key = TypeVar("Key", bound=np.generic)
@@ -23,7 +23,7 @@ _HASH_KEY = "collapse-guard/1"
 
 # Scripts written without spaces between words count each character as a word; elsewhere a word is a run of
 # letters, marks and digits (marks belong to the word: Hindi vowel signs are marks).
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _BETWEEN_WORDS = r"[^\p{L}\p{M}\p{N}_]+"
 
 PHRASE_WORDS = 4
@@ -64,6 +64,17 @@ def text_keys(texts: Sequence[str]) -> Keys:
     return pd.util.hash_array(array, hash_key=_HASH_KEY, categorize=False)
 
 
+def copy_keys(texts: Sequence[str]) -> Keys:
+    """Return one key a text by which copies are known, those too whose letters were exchanged for others that look like them.
+
+    Examples
+    --------
+    >>> len(set(copy_keys(["a cat", "\u0430 c\u0430t", "a Cat"]).tolist()))
+    2
+    """
+    return text_keys(folded(texts))
+
+
 def vector_keys(matrix: Vectors) -> Keys:
     """Return one key a row of ``matrix``: XXH3 of the row's bytes (after ``-0.0`` became ``0.0``), as stored formats need."""
     rows = np.ascontiguousarray(matrix + np.float32(0))
@@ -73,7 +84,7 @@ def vector_keys(matrix: Vectors) -> Keys:
 def known_keys(vectors: Vectors, texts: Sequence[str] | None) -> Keys:
     """Return the keys by which gold's rows are known again, whatever a copy lost on its way.
 
-    Of texts, composed (NFC), case-folded, and runs of blanks as one; of vectors, four decimals.
+    Of texts, case-folded, letters that look like ASCII as ASCII, and runs of blanks as one; of vectors, four decimals.
 
     Examples
     --------
@@ -83,7 +94,7 @@ def known_keys(vectors: Vectors, texts: Sequence[str] | None) -> Keys:
     """
     if texts is None:
         return vector_keys(np.round(vectors, _DECIMALS))
-    return text_keys([" ".join(unicodedata.normalize("NFC", text).casefold().split()) for text in texts])
+    return text_keys(folded_words([" ".join(text.casefold().split()) for text in texts]))
 
 
 def mixed(keys: Keys) -> Keys:
@@ -104,8 +115,8 @@ def word_keys(texts: Sequence[str]) -> tuple[Keys, Counts]:
     >>> lengths.tolist(), len(set(keys.tolist()))
     ([3, 2], 4)
     """
-    distinct, which, lengths = distinct_words(texts)
-    return text_keys(distinct)[which], lengths
+    hashes, lengths = _hashed(_words(texts))
+    return _once_a_text(hashes, np.repeat(np.arange(len(lengths)), lengths), len(lengths))
 
 
 def distinct_words(texts: Sequence[str]) -> tuple[list[str], Counts, Counts]:
@@ -204,7 +215,7 @@ def linked_rows(texts: Sequence[str], most: int | None = None) -> tuple[Keys, Ke
     deletions, content = mixed(before + after * _INVERSE), mixed(whole)
     kept = long[row]
     links = [deletions[kept], content[long], mixed(content[long] + _WRITTEN)]
-    contents = [mixed(content + _WHOLE)[row][kept], mixed(content[long] + _WHOLE), text_keys(texts)[long]]
+    contents = [mixed(content + _WHOLE)[row][kept], mixed(content[long] + _WHOLE), copy_keys(texts)[long]]
     rows = [row[kept], np.flatnonzero(long), np.flatnonzero(long)]
     return np.concatenate(links), np.concatenate(contents), np.concatenate(rows)
 
@@ -243,9 +254,9 @@ class _Hashed:
 def _spaced(texts: Sequence[str]) -> pa.Array:
     """Return case-folded texts, with blanks around each character of a script that has none between words."""
     folded = pa.array([text.casefold() for text in texts], pa.large_string())
-    if not pc.any(pc.match_substring_regex(folded, _UNSPACED)).as_py():
+    if not pc.any(pc.match_substring_regex(folded, UNSPACED)).as_py():
         return folded
-    return pc.replace_substring_regex(folded, rf"({_UNSPACED}\p{{M}}*)", r" \1 ")
+    return pc.replace_substring_regex(folded, rf"({UNSPACED}\p{{M}}*)", r" \1 ")
 
 
 def _words(texts: Sequence[str]) -> pa.Array:
@@ -254,9 +265,9 @@ def _words(texts: Sequence[str]) -> pa.Array:
 
 
 def _hashed(found: pa.Array) -> tuple[Keys, Counts]:
-    """Return the keys of the words of each row, one row after another, and how many each row has."""
+    """Return the keys of the words of each row, one row after another, and how many each row has; words that look alike share a key."""
     distinct, which, lengths = _numbered(found)
-    return text_keys(distinct)[which], lengths
+    return text_keys(folded_words(distinct))[which], lengths
 
 
 def _numbered(found: pa.Array) -> tuple[list[str], Counts, Counts]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.contents import content_keys, link_keys, text_keys, vector_keys
+from collapse_guard.contents import content_keys, copy_keys, link_keys, vector_keys
 from collapse_guard.measuring import measured
 from collapse_guard.rows import Rows
 from collapse_guard.unexpected import Sought, repeats
@@ -63,7 +63,7 @@ class RepeatingTexts:
 
     def again(self, values: Sequence[str], _vectors: Vectors) -> Flags:
         """Return which texts repeat an earlier one."""
-        return _met(self._whole, text_keys(values)) | self._linked(values)
+        return _met(self._whole, copy_keys(values)) | self._linked(values)
 
     def _linked(self, texts: Sequence[str]) -> Flags:
         """Return which texts share a link with an earlier one."""

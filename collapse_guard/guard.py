@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from collapse_guard.sampling import Census
 from collapse_guard.verdict.anchored import judge_anchored
 from collapse_guard.verdict.confirmation import CONFIRMED_ROWS, confirmed, in_doubt
 from collapse_guard.verdict.policy import ALPHA, Policy
+from collapse_guard.verdict.unmeasured import ADVICE, MOST_UNREADABLE
 from collapse_guard.verdict.verdict import Verdict
 
 FEWEST_GOLD_ROWS = 1_000
@@ -136,9 +138,40 @@ def freeze(
 def _built(rows: _Rows, embedder: Embedder, **settings: Any) -> Baseline:  # noqa: ANN401 - build_baseline's own
     """Embed gold, and build the baseline of it; nothing is stored."""
     with progress(None, "measuring", "rows", total=lambda: len(rows.values)) as bar:
-        vectors, _ = encode(DistinctEmbedder(embedder) if rows.kind == "text" else embedder, rows.values, bar)
-    texts = rows.values if rows.kind == "text" else None
-    return build_baseline(vectors, texts, kind=rows.kind, embedder=embedder, nulls=rows.nulls, **settings)
+        encoded = encode(DistinctEmbedder(embedder) if rows.kind == "text" else embedder, rows.values, bar)
+    readable = ~encoded.unreadable
+    unreadable = list(compress(rows.values, encoded.unreadable)) if rows.kind == "text" else ()
+    if len(unreadable):
+        _require_readable(len(unreadable), len(readable), embedder)
+        encoded = encoded.take(readable)
+        settings |= {name: tuple(compress(settings[name], readable)) for name in ("labels", "groups") if settings[name]}
+    texts = list(compress(rows.values, readable)) if rows.kind == "text" else None
+    return build_baseline(
+        encoded.vectors,
+        texts,
+        kind=rows.kind,
+        embedder=embedder,
+        nulls=rows.nulls,
+        unreadable=unreadable,
+        words=encoded.words,
+        pieces=encoded.pieces,
+        **settings,
+    )
+
+
+def _require_readable(unreadable: int, rows: int, embedder: Embedder) -> None:
+    if unreadable > MOST_UNREADABLE * rows:
+        msg = (
+            f"expected gold texts of words that the embedder {getattr(embedder, 'model', embedder.kind)!r} knows, but {unreadable:,} of {rows:,} rows "
+            f"({unreadable / rows:.0%}) hold none; at most {MOST_UNREADABLE:.0%} may. {ADVICE}"
+        )
+        raise InvalidInputError(msg)
+    if rows - unreadable < FEWEST_GOLD_ROWS:
+        msg = (
+            f"expected at least {FEWEST_GOLD_ROWS:,} gold rows that the embedder can read, got {rows - unreadable:,} (and {unreadable:,} "
+            f"without any word that {getattr(embedder, 'model', embedder.kind)!r} knows). Gather more; {ADVISED_GOLD_ROWS:,} or more judge well."
+        )
+        raise InsufficientDataError(msg)
 
 
 def check(
@@ -154,6 +187,7 @@ def check(
     batch_id: str | None = None,
     training_rows: int | None = None,
     max_rows: int | None = None,
+    max_empty: float | None = None,
     confirm: str | None = None,
 ) -> Verdict:
     """Measure ``batch`` against a baseline, and say whether it may pass.
@@ -170,6 +204,7 @@ def check(
     training_rows : rows that each generation of the generator was trained on, if known; gives equivalent generations
     max_rows : rows to embed; of a batch that has more, so many are drawn evenly, and ``verdict.sight`` says which losses they still
         show. The batch is read twice; only copies of whole contents are counted among all of its rows
+    max_empty : the share of empty rows from which on the gate cannot judge; gold's share and 10 % of all rows more if left out
     confirm : the second embedder that gold was frozen with: where the verdict is in doubt (see
         :func:`collapse_guard.verdict.confirmation.in_doubt`), it reads 5,000 rows at most, or ``max_rows``, and its verdict is returned
 
@@ -186,7 +221,7 @@ def check(
     >>> check(pd.DataFrame({"v": list(rng.standard_normal((500, 8)))}), frozen).outcome
     'open'
     """
-    policy = Policy.of(fail_on, alpha, floors)
+    policy = Policy.of(fail_on, alpha, floors, max_empty)
     if training_rows is not None and training_rows < 1:
         msg = f"expected training_rows of at least 1, got {training_rows}. Leave it out if it is not known."
         raise InvalidInputError(msg)

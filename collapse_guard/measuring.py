@@ -14,14 +14,13 @@ from collapse_guard.anchors import AnchoredProfile, no_rows
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.contents import text_keys, vector_keys
 from collapse_guard.embedders.distinct import DistinctEmbedder
-from collapse_guard.embedders.embedder import Embedder
+from collapse_guard.embedders.embedder import Embedder, Encoded
 from collapse_guard.engines.columns import Chunk, chunks
 from collapse_guard.engines.spark import is_spark, part_number, reduced
 from collapse_guard.engines.total import rows_of
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.progress import progress
 from collapse_guard.sampling import Census, Drawn, KeysOf, Sample, Tally, require_same
-from collapse_guard.vectors import Vectors
 
 _ENCODED_AT_ONCE = 1024
 
@@ -51,12 +50,12 @@ def measured(
     if drawn:
         sample = draw(batch, baseline, drawn.bound, columns=columns, group_column=group_column)
         require_same(drawn.tally, sample.tally)
-        if not sample.profile.whole.rows:
+        if not sample.profile.whole.rows + sample.profile.whole.unreadable:
             msg = "expected some rows to be drawn, got none: the batch gave its rows in another order when it was read again. Ask for more rows."
             raise InsufficientDataError(msg)
         return sample.profile
     total = measure(batch, baseline, columns=columns, group_column=group_column)
-    if not total.whole.rows:
+    if not total.whole.rows + total.whole.unreadable:
         msg = (
             f"expected rows with a value in {', '.join(map(repr, columns))}, got {total.whole.nulls:,} rows, all empty. "
             "Check the column's name and the step that filled it."
@@ -87,18 +86,16 @@ def _profile(parts: Iterable[Chunk], baseline: Baseline, rows: Callable[[], int 
     with ThreadPoolExecutor(1) as beside, progress(None, "measuring", "rows", total=rows) as bar:
         total = beside.submit(no_rows, baseline.frame)
         for chunk in parts:
-            vectors, truncated = encode(embedder, chunk.values, bar)
+            encoded = encode(embedder, chunk.values, bar)
             bar.update(chunk.nulls)
-            total = beside.submit(_added, total.result(), baseline, chunk, vectors, truncated)
+            total = beside.submit(_added, total.result(), baseline, chunk, encoded)
         return total.result()
 
 
-def _added(total: AnchoredProfile, baseline: Baseline, chunk: Chunk, vectors: Vectors, truncated: int) -> AnchoredProfile:
+def _added(total: AnchoredProfile, baseline: Baseline, chunk: Chunk, encoded: Encoded) -> AnchoredProfile:
     texts = chunk.values if baseline.kind == "text" else None
     groups = next(iter(chunk.beside.values()), ())
-    return total + AnchoredProfile.of(
-        baseline.frame, vectors, texts, baseline.anchor_keys, groups=groups, nulls=chunk.nulls, truncated=truncated
-    )
+    return total + AnchoredProfile.of(baseline.frame, encoded, texts, baseline.anchor_keys, groups=groups, nulls=chunk.nulls)
 
 
 def counted(
@@ -183,15 +180,15 @@ def _groups_beside(baseline: Baseline, group_column: str | None) -> tuple[str, .
     return (group_column or baseline.group_column,)
 
 
-def encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> tuple[Vectors, int]:
-    """Return the ``(n, d)`` vectors of n values, and how many values were cut to fit the model; the ``bar`` moves meanwhile."""
+def encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> Encoded:
+    """Encode n values; the ``bar`` moves meanwhile."""
     if not len(values):
-        return np.empty((0, embedder.dimension), dtype=np.float32), 0
+        return Encoded.of_numbers(np.empty((0, embedder.dimension), dtype=np.float32))
     parts = []
     for start in range(0, len(values), _ENCODED_AT_ONCE):
         parts.append(embedder.encode(values[start : start + _ENCODED_AT_ONCE]))
         bar.update(len(parts[-1].vectors))
-    return np.concatenate([part.vectors for part in parts]), int(sum(part.truncated.sum() for part in parts))
+    return Encoded.joined(parts)
 
 
 def columns_of(column: str | Sequence[str]) -> tuple[str, ...]:

@@ -224,7 +224,7 @@ class _Survey:
 
     @property
     def rows(self) -> int:
-        return self.profile.rows
+        return self.profile.rows + self.profile.unreadable
 
 
 def _survey(batch: Rows, baseline: Baseline, declaration: Declaration, group_column: str | None) -> _Survey:

@@ -13,17 +13,28 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import first_of_row, linked_rows, mixed, phrase_keys, text_keys, vector_keys, word_counts, word_keys
+from collapse_guard.contents import (
+    copy_keys,
+    first_of_row,
+    linked_rows,
+    mixed,
+    phrase_keys,
+    text_keys,
+    vector_keys,
+    word_counts,
+    word_keys,
+)
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.coarse import Coarse
-from collapse_guard.sketches.distinct import duplicates, sample, types
+from collapse_guard.sketches.distinct import duplicates, endings, sample, types
 from collapse_guard.sketches.features import Features
 from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.sketches.neighbourhood import Neighbourhood, off_manifold
 from collapse_guard.sketches.occupancy import Occupancy
+from collapse_guard.sketches.reading import Reading
 from collapse_guard.vectors import Counts, Keys, Vectors
 
 
@@ -35,7 +46,9 @@ class Profile:
     ----------
     frame : digest of the frame that it was measured in
     nulls, truncated : values that were null, and that were longer than the model reads
-    content_sum : sum of the content keys modulo 2**64, the same for the same rows in any order
+    unreadable : texts without any word that the embedder knows: they are counted, and not measured
+    content_sum : sum of the content keys modulo 2**64, the unreadable rows' among them, the same for the same rows in any order
+    reading : how the embedder's tokenizer read the texts
     lengths : ``(s + 2,)``, rows per length bin of the frame
     groups : which rows come together, where gold was frozen so
     outlying : contents of the rows off gold's manifold
@@ -44,7 +57,9 @@ class Profile:
     frame: str
     nulls: int
     truncated: int
+    unreadable: int
     content_sum: int
+    reading: Reading
     moments: Moments
     features: Features
     occupancy: Occupancy
@@ -53,6 +68,7 @@ class Profile:
     lengths: Counts
     sample: BottomK
     duplicates: BottomK
+    endings: BottomK
     types: BottomK
     phrases: BottomK
     links: Links
@@ -61,7 +77,7 @@ class Profile:
 
     @property
     def rows(self) -> int:
-        """Rows measured, the nulls not among them."""
+        """Rows measured, the nulls and the unreadable not among them."""
         return self.moments.count
 
     @classmethod
@@ -89,16 +105,21 @@ class Profile:
         groups: Sequence[str] = (),
         nulls: int = 0,
         truncated: int = 0,
+        unreadable: Sequence[str] = (),
+        reading: Reading = Reading(),  # noqa: B008 - frozen
     ) -> Profile:
-        """Reduce one chunk that is located already."""
+        """Reduce one chunk that is located already, and the texts beside it that are ``unreadable``."""
         vectors, strata = located.vectors, (frame.stratum(located.length_bin), frame.strata)
         keys = vector_keys(vectors) if texts is None else text_keys(texts)
+        contents = keys if texts is None else copy_keys(texts)
         links, linked, rows = linked_rows(texts or [], frame.longest)
         return cls(
             frame=frame.digest,
             nulls=nulls,
             truncated=truncated,
-            content_sum=int(keys.sum(dtype=np.uint64)),
+            unreadable=len(unreadable),
+            content_sum=int(np.concatenate([keys, text_keys(unreadable)]).sum(dtype=np.uint64)),
+            reading=reading,
             moments=Moments.of(vectors),
             features=Features.of(frame.features(vectors)),
             occupancy=Occupancy.of(located, frame.modes),
@@ -106,7 +127,8 @@ class Profile:
             coarse=Coarse.of(located, len(frame.coarse_centres)),
             lengths=np.bincount(located.length_bin, minlength=frame.strata + 2),
             sample=sample(keys, vectors, *strata),
-            duplicates=duplicates(keys, texts, *strata),
+            duplicates=duplicates(contents, texts, *strata),
+            endings=endings(contents, texts),
             types=_types(type_keys(frame, vectors, texts), *strata),
             phrases=_types(phrases_of(frame, texts or []), *strata),
             links=Links.of(links, linked, strata[0][rows]),
@@ -129,8 +151,7 @@ class Profile:
         empty = BottomK(
             self.sample.capacity, self.sample.keys[none], self.sample.by_stratum[none], 0, False, self.sample.payload[none]
         )
-        blank = np.empty((len(self.duplicates.keys), 0), dtype=np.float32)
-        return replace(self, sample=empty, duplicates=replace(self.duplicates, payload=blank))
+        return replace(self, sample=empty, duplicates=_blank(self.duplicates), endings=_blank(self.endings))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return every part as a named array."""
@@ -140,6 +161,10 @@ class Profile:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Profile:
         """Rebuild a profile from :meth:`to_arrays`."""
         return restore(cls, arrays)
+
+
+def _blank(sketch: BottomK) -> BottomK:
+    return replace(sketch, payload=np.empty((len(sketch.keys), 0), dtype=np.float32))
 
 
 def type_keys(frame: Frame, vectors: Vectors, texts: Sequence[str] | None) -> tuple[Keys, Counts]:

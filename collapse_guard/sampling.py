@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import mixed
+from collapse_guard.contents import copy_keys, mixed
 from collapse_guard.engines.columns import Chunk
 from collapse_guard.engines.frames import CHUNK
 from collapse_guard.errors import IncompatibleError, InvalidInputError
@@ -118,7 +118,8 @@ class Census:
         for chunk in parts:
             keys = keys_of(chunk.values)
             texts = chunk.values if chunk.kind == "text" else None
-            total += cls(most, Tally.of(keys, chunk.nulls), _smallest(priorities.of(keys), most), duplicates(keys, texts))
+            contents = duplicates(keys if texts is None else copy_keys(texts), texts)
+            total += cls(most, Tally.of(keys, chunk.nulls), _smallest(priorities.of(keys), most), contents)
         return total
 
     def __add__(self, other: Census) -> Census:

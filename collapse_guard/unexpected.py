@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.contents import content_keys, text_keys, vector_keys
+from collapse_guard.contents import content_keys, copy_keys, text_keys, vector_keys
 from collapse_guard.engines.columns import Chunk, chunks
 from collapse_guard.engines.spark import is_spark, reduced
 from collapse_guard.profile import Profile
@@ -163,7 +163,7 @@ def _schema(beside: Sequence[str]) -> pa.Schema:
 
 def _row_keys(chunk: Chunk, baseline: Baseline) -> list[Keys]:
     if chunk.kind == "text":
-        return [content_keys(chunk.values), text_keys(chunk.values)]
+        return [content_keys(chunk.values), copy_keys(chunk.values), text_keys(chunk.values)]
     return [vector_keys(baseline.embedder.encode(chunk.values).vectors)]
 
 

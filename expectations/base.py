@@ -12,6 +12,7 @@ from collapse_guard.anchors import AnchoredProfile
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.profile import Profile
+from collapse_guard.verdict.unmeasured import too_many_unreadable
 
 from .metrics.engine import Failure, load_baseline
 from .metrics.profile import PROFILE
@@ -48,9 +49,12 @@ class BaselineExpectation(PinnedExpectation, ColumnAggregateExpectation):
         return values
 
     def measured(self, metrics: dict[str, Any]) -> tuple[Profile, Baseline]:
-        """Return the profile of all rows and its baseline, or raise what kept the metric from measuring."""
+        """Return the profile of all rows and its baseline, or raise what kept them from being measured, all or too many of them."""
         anchored, baseline = self.anchored(metrics)
-        return anchored.whole, baseline
+        profile = anchored.whole
+        if reason := too_many_unreadable(profile.rows + profile.unreadable, profile.unreadable, baseline):
+            raise InvalidInputError(reason)
+        return profile, baseline
 
     def anchored(self, metrics: dict[str, Any]) -> tuple[AnchoredProfile, Baseline]:
         """Return the profile with gold's own rows and without, and its baseline, or raise as above."""

@@ -52,7 +52,6 @@ class ExpectGoldAnchorShareToBeBetween(BoundedExpectation):
 
     def _judged(self, metrics: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - only what lists rows is asked how many
         found, baseline = self.anchored(metrics)
-        share = found.contents / found.whole.rows
-        return self.result_of(
-            RatioInterval(found.contents, baseline.natural_anchors * found.whole.rows, share, share, share), rows=found.whole.rows
-        )
+        rows = found.whole.rows + found.whole.unreadable
+        share = found.contents / rows
+        return self.result_of(RatioInterval(found.contents, baseline.natural_anchors * rows, share, share, share), rows=rows)

@@ -25,8 +25,10 @@ from great_expectations.render.components import (
 )
 from great_expectations.render.renderer.renderer import renderer
 
+from collapse_guard.statistics.shared_phrases import SharedPhrase
 from collapse_guard.verdict.changes import ModeChange
 from collapse_guard.verdict.policy import ALPHA
+from collapse_guard.verdict.sharing import shared
 from collapse_guard.verdict.text import MEANINGS, chance, clip, named, sentence, short
 
 from .mode_plot import mode_plot
@@ -244,7 +246,9 @@ def _headline(verdict: dict[str, Any], text: str) -> list[RenderedComponentConte
     )
     advice = text.rpartition("\n\n")[2]  # the last paragraph of a verdict says what to do next
     large = {"font-size": "1.3em", "font-weight": "bold", **({} if verdict["outcome"] == "open" else _STRONG)}
-    return [_text(title, large), *(_text(line) for line in (sentence(verdict["reason"]), facts, advice))]
+    phrases = [SharedPhrase(**phrase) for phrase in verdict["shared_phrases"]]
+    lines = [sentence(verdict["reason"]), facts, *shared(phrases, lambda text: f"“{clip(text)}”"), *verdict["remarks"], advice]
+    return [_text(title, large), *map(_text, lines)]
 
 
 def _findings(findings: Sequence[dict[str, Any]]) -> RenderedComponentContent:

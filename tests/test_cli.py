@@ -90,6 +90,18 @@ def test_too_few_rows_are_two(files: Path, gold_store: Path) -> None:
     assert "rows would do" in result.stdout
 
 
+def test_too_many_empty_rows_are_two_unless_allowed(gold_store: Path, tmp_path: Path) -> None:
+    """Half of the rows are null."""
+    rows = mixture(1000, 1)
+    rows.loc[rows.index % 2 == 0, "vector"] = None
+    rows.to_parquet(tmp_path / "half.parquet")
+    command = ("check", tmp_path / "half.parquet", "--baseline", "mixture", "--store", gold_store)
+    refused = run(*command)
+    assert refused.exit_code == 2
+    assert "500 of 1,000 rows (50.0%) are empty; at most 10.0% may be" in refused.stdout
+    assert run(*command, "--max-empty", 0.5).exit_code == 0
+
+
 def test_damaged_baseline_is_two(files: Path, tmp_path: Path) -> None:
     """A check against damaged gold would mean nothing; verify says the same."""
     baseline = cg.freeze(mixture(2000, 0), "vector", "mixture", store=tmp_path)

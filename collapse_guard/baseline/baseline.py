@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind
 from collapse_guard.frame import Frame
 from collapse_guard.profile import Profile
+from collapse_guard.statistics.shared_phrases import CommonPhrases
 from collapse_guard.vectors import Counts, Keys
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -48,6 +49,8 @@ class Baseline:
     exemplars : whether rows may be shown in verdicts
     group_column : the column that says which rows come together, if gold has one
     parent : ``name@digest`` of the baseline that it extends, if it extends one
+    unreadable : gold rows that were left out because the embedder knows none of their words
+    common_phrases : the phrases that are not rare in gold, as hashes
     companion : the baseline of the same gold by another embedder, which decides where this one's verdict is in doubt
     name, digest : where it stands in a store; empty until it is stored
     """
@@ -70,6 +73,8 @@ class Baseline:
     exemplars: bool
     group_column: str | None = None
     parent: str | None = None
+    unreadable: int = 0
+    common_phrases: CommonPhrases = field(default_factory=CommonPhrases.none)
     companion: Baseline | None = None
     name: str = ""
     digest: str = ""
@@ -113,6 +118,7 @@ class Baseline:
             "kind": self.kind,
             "rows": self.rows,
             "nulls": self.nulls,
+            "unreadable": self.unreadable,
             "seed": self.seed,
             "exemplars": self.exemplars,
             "group_column": self.group_column,
@@ -128,6 +134,7 @@ class Baseline:
             "gold_keys": self.gold_keys,
             "gold_counts": self.gold_counts,
             "rare_words": self.rare_words,
+            **flatten(self.common_phrases, "common_phrases."),
             **{f"{_EMBEDDER}{name}": np.asarray(array) for name, array in self.embedder_arrays.items()},
         }
         return _beside(self.companion, facts, arrays) if self.companion else (facts, arrays)
@@ -140,6 +147,7 @@ class Baseline:
             kind=facts["kind"],
             rows=facts["rows"],
             nulls=facts["nulls"],
+            unreadable=facts["unreadable"],
             seed=facts["seed"],
             embedder_description=facts["embedder"],
             embedder_arrays=_under(_EMBEDDER, arrays),
@@ -150,6 +158,7 @@ class Baseline:
             gold_keys=arrays["gold_keys"],
             gold_counts=arrays["gold_counts"],
             rare_words=arrays["rare_words"],
+            common_phrases=restore(CommonPhrases, arrays, "common_phrases."),
             modes=tuple(Mode(mode["label"], tuple(mode["keywords"]), tuple(mode["exemplars"])) for mode in facts["modes"]),
             exemplars=facts["exemplars"],
             group_column=facts["group_column"],

@@ -10,13 +10,15 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.labels import learn_labels
 from collapse_guard.baseline.modes import describe_modes
 from collapse_guard.calibration.calibrate import calibrate
-from collapse_guard.contents import known_keys, text_keys, vector_keys, word_counts, word_keys
+from collapse_guard.contents import copy_keys, known_keys, text_keys, vector_keys, word_counts, word_keys
 from collapse_guard.embedders.choice import store_embedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind
 from collapse_guard.frame import build_frame
 from collapse_guard.profile import Profile
+from collapse_guard.sketches.reading import Reading
 from collapse_guard.statistics.groups import halves
+from collapse_guard.statistics.shared_phrases import CommonPhrases
 from collapse_guard.vectors import Counts, Keys, Vectors
 
 RARE = 3
@@ -35,10 +37,15 @@ def build_baseline(
     group_column: str | None = None,
     parent: str | None = None,
     nulls: int = 0,
+    unreadable: Sequence[str] = (),
+    words: Counts | None = None,
+    pieces: Counts | None = None,
     seed: int = 0,
     exemplars: bool = True,
 ) -> Baseline:
     """Build the baseline of ``(n, d)`` gold vectors and, where there are any, their n texts, labels and groups; nothing is stored.
+
+    ``unreadable`` are texts beside them that the embedder cannot read; ``words`` and ``pieces``, as it counted them, say how it read the n.
 
     Half of gold, the reference part, becomes the frame; the other, the calibration part, plays the healthy batch. Rows of one
     group never stand on both sides.
@@ -53,20 +60,22 @@ def build_baseline(
     healthy_groups = [groups[row] for row in order[half:]] if groups else ()
     model = learn_labels(vectors[:half], [labels[row] for row in order[:half]]) if labels else None
     linear = (model.weights, model.biases) if model else None
-    words = word_counts(texts) if texts else None
-    lengths = None if words is None else (words[:half], words[half:])
-    frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear, words=lengths)
-    healthy_rows = frame.locate(vectors[half:], words=None if words is None else words[half:])
+    lengths = word_counts(texts) if texts else None
+    parts = None if lengths is None else (lengths[:half], lengths[half:])
+    frame = build_frame(vectors[:half], vectors[half:], rng=rng, labels=linear, words=parts)
+    healthy_rows = frame.locate(vectors[half:], words=None if lengths is None else lengths[half:])
     healthy_texts = texts[half:] if texts else None
-    healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups)
-    keys = text_keys(texts) if texts else vector_keys(vectors)
-    gold_keys, gold_counts = np.unique(known_keys(vectors, texts), return_counts=True)
+    reading = Reading() if words is None or pieces is None else Reading.of(words[order][half:], pieces[order][half:])
+    healthy = Profile.of_located(frame, healthy_rows, healthy_texts, groups=healthy_groups, reading=reading)
+    keys = copy_keys(texts) if texts else vector_keys(vectors)
+    gold_keys, gold_counts = np.unique(known_keys(vectors, [*texts, *unreadable] if texts else None), return_counts=True)
     description, arrays = store_embedder(embedder)
     return Baseline(
         columns=columns,
         kind=kind,
         rows=len(vectors),
         nulls=nulls,
+        unreadable=len(unreadable),
         seed=seed,
         embedder_description=description,
         embedder_arrays=arrays,
@@ -77,6 +86,7 @@ def build_baseline(
         gold_keys=gold_keys,
         gold_counts=gold_counts,
         rare_words=_rare_words(texts[:half]) if texts else np.empty(0, dtype=np.uint64),
+        common_phrases=CommonPhrases.of(texts) if texts else CommonPhrases.none(),
         modes=describe_modes(frame, vectors, texts, labels=model.names if model else (), exemplars=exemplars),
         exemplars=exemplars,
         group_column=group_column,

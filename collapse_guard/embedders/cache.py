@@ -33,6 +33,11 @@ _KEY_BYTES = 16
 """A thousand million texts collide with a chance of 1e-21."""
 _CHECK_BYTES = 4
 """Of a CRC-32."""
+_LAYOUT = b"2"
+"""Of records; those of another layout are not found."""
+_BESIDE = np.dtype([("flags", "u1"), ("words", "<u4"), ("pieces", "<u4")])
+"""What follows a vector in its record."""
+_TRUNCATED, _UNREADABLE = 1, 2
 _REMEMBERED = 100_000
 """Texts remembered in memory: 160 MB at 384 dimensions."""
 _STEM = "vectors"
@@ -63,7 +68,7 @@ def recalled(cache: Cache, identity: str, texts: Sequence[str], encode: Callable
     >>> seen = []
     >>> def encode(texts):
     ...     seen.extend(texts)
-    ...     return Encoded(np.array([[len(text), 1] for text in texts], dtype=np.float32), np.zeros(len(texts), dtype=bool))
+    ...     return Encoded.of_numbers(np.array([[len(text), 1] for text in texts], dtype=np.float32))
     >>> cache = InMemory()
     >>> [recalled(cache, "lengths", texts, encode).vectors[:, 0].tolist() for texts in (["a", "bb"], ["bb", "ccc"])]
     [[1.0, 2.0], [2.0, 3.0]]
@@ -213,7 +218,7 @@ class FolderCache:
 
 
 def _key(identity: str, text: str) -> bytes:
-    return blake2b(f"{identity}\0{text}".encode(), digest_size=_KEY_BYTES).digest()
+    return blake2b(f"{identity}\0{text}".encode(), digest_size=_KEY_BYTES, person=_LAYOUT).digest()
 
 
 def _check(key: bytes, record: bytes) -> bytes:
@@ -221,10 +226,21 @@ def _check(key: bytes, record: bytes) -> bytes:
 
 
 def _packed(encoded: Encoded) -> list[bytes]:
-    vectors = np.ascontiguousarray(encoded.vectors, dtype=np.float32).view(np.uint8)
-    return [row.tobytes() for row in np.hstack([vectors, encoded.truncated.astype(np.uint8)[:, None]])]
+    beside = np.empty(len(encoded.vectors), dtype=_BESIDE)
+    beside["flags"] = _TRUNCATED * encoded.truncated + _UNREADABLE * encoded.unreadable
+    beside["words"], beside["pieces"] = encoded.words, encoded.pieces
+    parts = (np.ascontiguousarray(encoded.vectors, dtype=np.float32).view(np.uint8), beside[:, None].view(np.uint8))
+    return [row.tobytes() for row in np.hstack(parts)]
 
 
 def _unpacked(records: Sequence[bytes]) -> Encoded:
     rows = np.frombuffer(b"".join(records), dtype=np.uint8).reshape(len(records), -1)
-    return Encoded(np.ascontiguousarray(rows[:, :-1]).view(np.float32), rows[:, -1].astype(bool))
+    vectors, beside = (np.ascontiguousarray(part) for part in np.split(rows, [rows.shape[1] - _BESIDE.itemsize], axis=1))
+    found = beside.view(_BESIDE)[:, 0]
+    return Encoded(
+        vectors.view(np.float32),
+        truncated=found["flags"] & _TRUNCATED > 0,
+        unreadable=found["flags"] & _UNREADABLE > 0,
+        words=found["words"].astype(np.int64),
+        pieces=found["pieces"].astype(np.int64),
+    )

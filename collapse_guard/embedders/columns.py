@@ -32,7 +32,7 @@ class VectorEmbedder:
 
     def encode(self, values: Sequence[Any] | npt.NDArray[Any]) -> Encoded:
         """Check and scale the vectors."""
-        return Encoded(unit(as_matrix(values, dimension=self.dimension)), np.zeros(len(values), dtype=bool))
+        return Encoded.of_numbers(unit(as_matrix(values, dimension=self.dimension)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,4 +77,4 @@ class NumericEmbedder:
         # From the values themselves: float32 knows no difference between neighbours around a thousand million.
         rows = np.asarray(values, dtype=np.float64)
         scaled: Vectors = np.arcsinh((rows - self.medians) / self.ranges).astype(np.float32)
-        return Encoded(scaled, np.zeros(len(values), dtype=bool))
+        return Encoded.of_numbers(scaled)

@@ -30,4 +30,4 @@ class DistinctEmbedder:
             return self._embedder.encode(values)
         encoded = self._embedder.encode(list(places))
         which = np.fromiter(map(places.__getitem__, values), dtype=np.intp, count=len(values))
-        return Encoded(encoded.vectors[which], encoded.truncated[which])
+        return encoded.take(which)

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from collapse_guard.vectors import Vectors
+from collapse_guard.vectors import Counts, Flags, Vectors
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The ``(n, d)`` vectors of n values, and ``(n,)`` whether each was cut to fit the model."""
+    """What an embedder makes of n values.
+
+    Attributes
+    ----------
+    vectors : ``(n, d)``
+    truncated : ``(n,)`` whether the value was cut to fit the model
+    unreadable : ``(n,)`` whether it is a text without any word that the embedder knows; its vector says nothing then
+    words, pieces : ``(n,)`` known words of the text, and the tokens that these are made of
+    """
 
     vectors: Vectors
-    truncated: npt.NDArray[np.bool_]
+    truncated: Flags
+    unreadable: Flags
+    words: Counts
+    pieces: Counts
+
+    @classmethod
+    def of_numbers(cls, vectors: Vectors, truncated: Flags | None = None) -> Encoded:
+        """Return the vectors of values that have no words."""
+        none, zero = np.zeros(len(vectors), dtype=bool), np.zeros(len(vectors), dtype=np.int64)
+        return cls(vectors, none if truncated is None else truncated, none, zero, zero)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Encoded]) -> Encoded:
+        """Return one or more parts as one."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def take(self, rows: Counts | Flags) -> Encoded:
+        """Return these rows."""
+        return Encoded(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 class Embedder(Protocol):

@@ -72,7 +72,8 @@ class SentenceEmbedder:
 
     def _encode(self, values: Sequence[str]) -> Encoded:
         limit = self._loaded.max_seq_length or np.inf
-        lengths = np.diff(self._words.tokens(values)[1]) + self._words.marks
+        tokens, starts = self._words.tokens(values)
+        lengths = np.diff(starts) + self._words.marks
         at_once = _TOKENS_AT_ONCE if self._loaded.device.type == "cpu" else _TOKENS_ON_A_DEVICE
         parts = list(_batches(np.minimum(lengths, limit), at_once))
         order = np.concatenate(parts)
@@ -80,7 +81,7 @@ class SentenceEmbedder:
             self._loaded.encode([values[row] for row in part], batch_size=len(part), show_progress_bar=False) for part in parts
         ]
         vectors = np.concatenate(encoded)[np.argsort(order)]
-        return Encoded(unit(as_matrix(vectors)), lengths > limit)
+        return Encoded(unit(as_matrix(vectors)), lengths > limit, *self._words.read(tokens, starts))
 
     def encode_tokens(self, tokens: npt.NDArray[np.int64]) -> Vectors:
         """Return the ``(n, d)`` vectors of single tokens, each between the model's own start and end marks."""

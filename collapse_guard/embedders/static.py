@@ -25,16 +25,14 @@ from tokenizers import Tokenizer
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder, minilm_fingerprint
 from collapse_guard.embedders.tokens import WordTokenizer
-from collapse_guard.errors import EmbedderError, InvalidInputError
+from collapse_guard.errors import EmbedderError
 from collapse_guard.progress import progress
-from collapse_guard.vectors import Vectors, unit
+from collapse_guard.vectors import Counts, Vectors, unit
 
 DIMENSION = 256
 _SMOOTHING = 1e-4
 """Arora's a."""
 _BATCH = 256
-_ENOUGH = 20
-_UNREADABLE = 0.5
 
 
 class StaticEmbedder:
@@ -67,25 +65,18 @@ class StaticEmbedder:
 
     def encode(self, values: Sequence[str]) -> Encoded:
         """Return one unit vector a text. Texts are read in full, so none is truncated."""
-        vectors = self._means(values)
-        unread = ~vectors.any(axis=1)
-        if len(values) >= _ENOUGH and unread.mean() > _UNREADABLE:
-            msg = (
-                f"expected texts of words that the static embedder knows, but {unread.mean():.0%} of {len(values):,} have none of them. "
-                "Freeze gold with another embedder: a sentence-transformers model of that language, or vectors of your own."
-            )
-            raise InvalidInputError(msg)
-        # A text without one known token (only emoji, say) has no mean: it stands where the unknown token stands.
-        vectors[unread] = self._vectors[self._words.unknown or 0]
-        return Encoded(unit(vectors), np.zeros(len(values), dtype=bool))
-
-    def _means(self, values: Sequence[str]) -> Vectors:
-        """Return the mean vector of each text's known tokens, zero if it has none, summed in their order whatever the chunk."""
         tokens, starts = self._words.tokens(values)
+        vectors = self._means(tokens, starts)
+        # A text without one known token (only emoji, say) has no mean: it stands where the unknown token stands.
+        vectors[~vectors.any(axis=1)] = self._vectors[self._words.unknown or 0]
+        return Encoded(unit(vectors), np.zeros(len(values), dtype=bool), *self._words.read(tokens, starts))
+
+    def _means(self, tokens: npt.NDArray[np.int32], starts: Counts) -> Vectors:
+        """Return the mean vector of each text's known tokens, zero if it has none, summed in their order whatever the chunk."""
         known = tokens != self._words.unknown
         starts = np.concatenate([[0], np.cumsum(known)])[starts]
         ones = np.ones(starts[-1], dtype=np.float32)
-        counted = csr_array((ones, tokens[known], starts), shape=(len(values), len(self._vectors)))
+        counted = csr_array((ones, tokens[known], starts), shape=(len(starts) - 1, len(self._vectors)))
         return np.asarray(counted @ self._vectors / np.maximum(np.diff(starts), 1)[:, None].astype(np.float32))
 
 

@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
-from collapse_guard.vectors import Counts
+from collapse_guard.vectors import Counts, Flags
 
 _APART = ',.;:"()'
 """Punctuation set apart before words are told apart: ``end.`` and ``(end`` are no words of their own."""
+_SPACED = ("\u2581", "\u0120")
+"""By these, the tokenizers of SentencePiece and of bytes mark a blank before a token: ▁, and Ġ, which is a letter."""
 _REMEMBERED = 1 << 21
 """Letters of the words that are remembered from call to call: 80 MB with their tokens."""
 
@@ -57,6 +59,7 @@ class WordTokenizer:
         named = stored["model"].get("unk_token")
         self.unknown: int | None = self._tokenizer.token_to_id(named) if named else stored["model"].get("unk_id")
         self.marks: int = self._tokenizer.num_special_tokens_to_add(False)
+        self._lettered, self._begins = _kinds(self._tokenizer, stored, self.unknown)
 
     def tokens(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], Counts]:
         """Return the tokens of n texts, one text after another, without marks, and ``(n + 1,)`` where each text begins."""
@@ -76,6 +79,23 @@ class WordTokenizer:
         found = np.fromiter(chain.from_iterable(known), dtype=np.int32)
         return found[places], np.concatenate([[0], ends])[np.concatenate([[0], np.cumsum(per_text)])]
 
+    def read(self, tokens: npt.NDArray[np.int32], starts: Counts) -> tuple[Flags, Counts, Counts]:
+        """Return of n texts that were tokenised which are unreadable, how many known words each has, and the tokens of these words.
+
+        A text is unreadable if it has something that the tokenizer does not know, and no token with a letter that it knows. Numbers and
+        punctuation are no words. Words that nobody uses fall into more pieces than others.
+
+        Examples
+        --------
+        >>> from tokenizers.models import WordPiece
+        >>> words = WordTokenizer(Tokenizer(WordPiece({"cat": 0, "##s": 1, "7": 2, "?": 3}, unk_token="?")).to_str())
+        >>> [part.tolist() for part in words.read(*words.tokens(["cats", "dog", "7", "cat"]))]
+        [[False, True, False, False], [1, 0, 0, 1], [2, 0, 0, 1]]
+        """
+        pieces = _sums(self._lettered[tokens], starts)
+        unknown = _sums(tokens == self.unknown, starts)
+        return (unknown > 0) & (pieces == 0), _sums(self._begins[tokens], starts), pieces
+
     def _tokenised(self, words: list[str]) -> list[tuple[int, ...]]:
         if self._letters > _REMEMBERED:
             self._known, self._letters = {}, 0
@@ -93,6 +113,25 @@ def _reads_words_alone(stored: Mapping[str, Any]) -> bool:
     kinds = [(stored[part] or {}).get("type") for part in ("normalizer", "pre_tokenizer")]
     added = "".join(token["content"] for token in stored["added_tokens"])
     return kinds == ["BertNormalizer", "BertPreTokenizer"] and not set(added) & set(_APART + " \n")
+
+
+def _kinds(tokenizer: Tokenizer, stored: Mapping[str, Any], unknown: int | None) -> tuple[Flags, Flags]:
+    """Return of each token whether it has a letter, and whether it begins a word that has: by the marks of the three kinds of tokenizers."""
+    vocabulary = tokenizer.get_vocab()
+    size = max(vocabulary.values(), default=-1) + 1
+    lettered, begins = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    inside = stored["model"].get("continuing_subword_prefix") or ""
+    marked = not inside and any(token.startswith(_SPACED) for token in vocabulary)
+    special = {token["id"] for token in stored["added_tokens"]} | {unknown}
+    for token, number in vocabulary.items():
+        lettered[number] = number not in special and any(map(str.isalpha, token.removeprefix(inside).removeprefix(_SPACED[1])))
+        begins[number] = lettered[number] and (token.startswith(_SPACED) if marked else not (inside and token.startswith(inside)))
+    return lettered, begins
+
+
+def _sums(counted: Flags, starts: Counts) -> Counts:
+    """Return how many of each text's tokens are counted."""
+    return np.diff(np.concatenate([[0], np.cumsum(counted)])[starts])
 
 
 def _set_apart(texts: pa.Array) -> pa.Array:

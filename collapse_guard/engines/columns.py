@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from collapse_guard.engines.files import file_batches
 from collapse_guard.engines.frames import frame_batches
+from collapse_guard.engines.normal_texts import normal_texts
 from collapse_guard.errors import InvalidInputError
 
 Kind = Literal["text", "vectors", "numeric"]
@@ -28,8 +29,8 @@ class Chunk:
     Attributes
     ----------
     kind : what the values are
-    values : texts, or an ``(n, d)`` array, or lists of numbers
-    nulls : rows that had no value; a text of blanks alone is none
+    values : texts in normal form (:func:`normal_texts`), or an ``(n, d)`` array, or lists of numbers
+    nulls : rows that had no value; a text in which nothing can be seen is none
     beside : of each value, what the columns beside it say, by their names
     """
 
@@ -68,12 +69,22 @@ def chunks(
         batches = frame_batches(source, wanted)
     for batch in batches:
         found = kind or _kind(batch, columns)
-        values = _numbers(batch, columns) if found == "numeric" else _values(batch, columns, found)
-        yield replace(values, beside={name: _labels(batch, columns, name, found, required=labelled) for name in beside})
+        measured = pa.record_batch([_plain(batch.column(column), found) for column in columns], names=list(columns))
+        present = _present(measured, found)
+        values = _numbers(measured, present) if found == "numeric" else _values(measured, present, found)
+        yield replace(values, beside={name: _labels(batch.column(name), name, present, required=labelled) for name in beside})
 
 
-def _labels(batch: pa.RecordBatch, columns: Sequence[str], name: str, kind: Kind, *, required: bool) -> tuple[str, ...]:
-    labels = batch.column(name).filter(_present(batch, columns, kind)).to_pylist()
+def _plain(array: pa.Array, kind: Kind) -> pa.Array:
+    """Return a column as it is measured: dictionaries unpacked, texts in normal form. Every text passes here, of gold and of batches."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    # Arrow's functions know no string views.
+    return normal_texts(array.cast(pa.large_string())) if kind == "text" and _is_text(array.type) else array
+
+
+def _labels(column: pa.Array, name: str, present: pa.Array, *, required: bool) -> tuple[str, ...]:
+    labels = column.filter(present).to_pylist()
     missing = sum(label is None or label == "" for label in labels)
     if missing and required:
         msg = f"expected a label in column {name!r} of every row, got none in {missing:,} of {len(labels):,}. Fill or drop those rows."
@@ -81,15 +92,14 @@ def _labels(batch: pa.RecordBatch, columns: Sequence[str], name: str, kind: Kind
     return tuple("" if label is None else str(label) for label in labels)
 
 
-def _present(batch: pa.RecordBatch, columns: Sequence[str], kind: Kind) -> pa.Array:
-    """Return which rows have a value: no null, and no text of blanks alone."""
-    present = pc.is_valid(batch.column(columns[0]))
-    for column in columns[1:]:
-        present = pc.and_(present, pc.is_valid(batch.column(column)))
-    if kind != "text" or pa.types.is_null(batch.column(0).type):
+def _present(measured: pa.RecordBatch, kind: Kind) -> pa.Array:
+    """Return which rows have a value: no null, and no text in which nothing can be seen."""
+    present = pc.is_valid(measured.column(0))
+    for column in measured.columns[1:]:
+        present = pc.and_(present, pc.is_valid(column))
+    if kind != "text" or not _is_text(measured.column(0).type):
         return present
-    filled = pc.not_equal(pc.utf8_length(pc.utf8_trim_whitespace(_as_strings(batch.column(0)))), 0)
-    return pc.and_(present, pc.fill_null(filled, False))
+    return pc.and_(present, pc.fill_null(pc.not_equal(measured.column(0), ""), False))
 
 
 def _kind(batch: pa.RecordBatch, columns: Sequence[str]) -> Kind:
@@ -107,26 +117,17 @@ def _kind(batch: pa.RecordBatch, columns: Sequence[str]) -> Kind:
     raise InvalidInputError(msg)
 
 
-def _values(batch: pa.RecordBatch, columns: Sequence[str], kind: Kind) -> Chunk:
-    array, column = batch.column(0), columns[0]
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+def _values(measured: pa.RecordBatch, present: pa.Array, kind: Kind) -> Chunk:
+    array, column = measured.column(0), measured.schema.names[0]
     if not pa.types.is_null(array.type) and not (_is_list(array.type) if kind == "vectors" else _is_text(array.type)):
         msg = f"expected {'lists of numbers' if kind == 'vectors' else 'texts'} in column {column!r}, got {array.type}. Name another column, or convert it."
         raise InvalidInputError(msg)
-    if kind == "text" and not pa.types.is_null(array.type):
-        array = _as_strings(array)
-    present = array.filter(_present(batch, columns, kind))
-    if kind == "text" and _all_numbers(present.slice(0, _LOOKED_AT).to_pylist()):
+    filled = array.filter(present)
+    if kind == "text" and _all_numbers(filled.slice(0, _LOOKED_AT).to_pylist()):
         msg = f"expected texts in column {column!r}, got numbers. Name a text column, or several numeric columns."
         raise InvalidInputError(msg)
-    values = _stacked(present) if kind == "vectors" and len(present) else present.to_pylist()
-    return Chunk(kind, values, len(array) - len(present))
-
-
-def _as_strings(array: pa.Array) -> pa.Array:
-    """Return large strings: Arrow's functions know no string views."""
-    return (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).cast(pa.large_string())
+    values = _stacked(filled) if kind == "vectors" and len(filled) else filled.to_pylist()
+    return Chunk(kind, values, len(array) - len(filled))
 
 
 def _all_numbers(values: list[str]) -> bool:
@@ -144,15 +145,14 @@ def _stacked(array: pa.Array) -> Any:  # noqa: ANN401 - a matrix, or lists
     return array.flatten().to_numpy(zero_copy_only=False).reshape(-1, lengths[0])
 
 
-def _numbers(batch: pa.RecordBatch, columns: Sequence[str]) -> Chunk:
-    for column in columns:
-        kind = batch.schema.field(column).type
+def _numbers(measured: pa.RecordBatch, present: pa.Array) -> Chunk:
+    for column, kind in zip(measured.schema.names, measured.schema.types, strict=True):
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
             msg = f"expected numbers in column {column!r}, got {kind}. Name numeric columns only."
             raise InvalidInputError(msg)
-    present = batch.filter(_present(batch, columns, "numeric"))
-    matrix = [present.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False) for column in columns]
-    return Chunk("numeric", np.stack(matrix, axis=1), len(batch) - len(present))
+    filled = measured.filter(present)
+    matrix = [array.cast(pa.float64()).to_numpy(zero_copy_only=False) for array in filled.columns]
+    return Chunk("numeric", np.stack(matrix, axis=1), len(measured) - len(filled))
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -29,7 +29,7 @@ class BottomK:
     by_stratum : ``(k, s)``, how often each item came in rows of each stratum of length
     total : how often any item came, the ones not kept included
     dropped : whether any item was not kept
-    payload : ``(k, …)``, what is known of each item; equal keys carry equal payloads
+    payload : ``(k, …)``, what is known of each item; equal keys carry equal payloads, or bytes, of which the smallest is kept
     """
 
     capacity: int
@@ -42,6 +42,9 @@ class BottomK:
     @classmethod
     def of(cls, keys: Keys, payload: npt.NDArray[Any], capacity: int, strata: Counts | None = None, among: int = 1) -> BottomK:
         """Reduce ``(n,)`` keys and ``(n, …)`` payloads, repetitions included, of rows of ``(n,)`` strata from 0 to ``among - 1``."""
+        if payload.dtype.kind == "S":
+            order = np.lexsort((payload, keys))
+            keys, payload, strata = keys[order], payload[order], None if strata is None else strata[order]
         distinct, first, which = np.unique(keys, return_index=True, return_inverse=True)
         cells = which * among + (0 if strata is None else strata)
         counts = np.bincount(cells, minlength=len(distinct) * among).reshape(len(distinct), among)
@@ -61,9 +64,14 @@ class BottomK:
         counts[at[known]] += small.by_stratum[known]
         new = ~known & (at < self.capacity)
         places = at[new] + np.arange(int(new.sum()))
+        known_payload = large.payload
+        if known_payload.dtype.kind == "S":
+            known_payload = known_payload.copy()
+            ours, theirs = large.payload[at[known]], small.payload[known]
+            known_payload[at[known]] = np.where(ours <= theirs, ours, theirs)
         keys, counts, payload = (
-            _inserted(mine, places, theirs[new])[: self.capacity]
-            for mine, theirs in ((large.keys, small.keys), (counts, small.by_stratum), (large.payload, small.payload))
+            _inserted(mine, places, others[new])[: self.capacity]
+            for mine, others in ((large.keys, small.keys), (counts, small.by_stratum), (known_payload, small.payload))
         )
         return BottomK(
             capacity=self.capacity,

@@ -1,4 +1,4 @@
-"""The three bottom-k sketches of a batch: a fair sample of rows, the repeated contents, the types.
+"""The bottom-k sketches of a batch: a fair sample of rows, the repeated contents, how some of them end, the types.
 
 *Types* are the words of a text, or the fine cells of a vector: the species whose richness is counted.
 """
@@ -17,6 +17,7 @@ from collapse_guard.vectors import Counts, Keys, Vectors
 
 SAMPLE_CAPACITY = 4096
 DUPLICATES_CAPACITY = 32_768
+ENDINGS_CAPACITY = 512
 TYPES_CAPACITY = 65_536
 SHOWN_BYTES = 160
 """Of each text, so much is kept to be shown."""
@@ -37,8 +38,24 @@ def sample(keys: Keys, vectors: Vectors, strata: Counts | None = None, among: in
 
 def duplicates(keys: Keys, texts: Sequence[str] | None, strata: Counts | None = None, among: int = 1) -> BottomK:
     """Count the copies of each content, and keep the beginning of its text."""
-    shown = [text.encode()[:SHOWN_BYTES] for text in texts] if texts is not None else [b""] * len(keys)
+    shown = [head(text) for text in texts] if texts is not None else [b""] * len(keys)
     return BottomK.of(keys, np.array(shown, dtype=f"S{SHOWN_BYTES}"), DUPLICATES_CAPACITY, strata, among)
+
+
+def endings(keys: Keys, texts: Sequence[str] | None) -> BottomK:
+    """Keep, of some contents, how their texts end, where that is more than :func:`duplicates` keeps of their beginnings."""
+    last = [tail(text) for text in texts] if texts is not None else [b""] * len(keys)
+    return BottomK.of(keys, np.array(last, dtype=f"S{SHOWN_BYTES}"), ENDINGS_CAPACITY)
+
+
+def head(text: str) -> bytes:
+    """Return the beginning of a text."""
+    return text.encode()[:SHOWN_BYTES]
+
+
+def tail(text: str) -> bytes:
+    """Return the end of a text, as far as it is not its beginning."""
+    return text.encode()[SHOWN_BYTES:][-SHOWN_BYTES:]
 
 
 def types(keys: Keys, strata: Counts | None = None, among: int = 1) -> BottomK:

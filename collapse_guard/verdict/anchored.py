@@ -34,7 +34,7 @@ def judge_anchored(
     a ``census``, the rest's copies are those among its drawn rows.
     """
     anchors = Anchors(
-        found.rows, found.rows / found.whole.rows, baseline.natural_anchors, judged_without=_padded(found, baseline, policy)
+        found.rows, found.rows / max(found.whole.rows, 1), baseline.natural_anchors, judged_without=_padded(found, baseline, policy)
     )
     if not anchors.judged_without:
         verdict = judge(
@@ -54,7 +54,7 @@ def judge_anchored(
 
 def _padded(found: AnchoredProfile, baseline: Baseline, policy: Policy) -> bool:
     """Say whether gold's own rows are more than chance brings, and enough to matter, and are not all of the batch."""
-    share = found.rows / found.whole.rows
+    share = found.rows / max(found.whole.rows, 1)
     # How many contents gold has twice is itself a Poisson number, so the natural count has that error, too: a gamma mixture of Poissons.
     shape = float((baseline.gold_counts == 2).sum()) + 1
     chance = nbinom.sf(found.rows - 1, shape, shape / (shape + found.whole.rows * baseline.natural_anchors))

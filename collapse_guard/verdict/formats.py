@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from collapse_guard.errors import InvalidInputError
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
+from collapse_guard.verdict.sharing import shared
 from collapse_guard.verdict.text import MEANINGS, SHOWN, chance, clip, decided, named, sampled, sentence, short, spoke, what_next
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def to_markdown(verdict: Verdict) -> str:
         f"### collapse-guard: {_headline(verdict)}",
         f"Batch {_code(batch.id)}: {counted}, {batch.nulls:,} empty ones left out; against {against}, {gold.rows:,} rows.",
         sentence(verdict.reason),
+        *shared(verdict.shared_phrases, _code),
+        *verdict.remarks,
         *decided(verdict),
     ]
     if verdict.phase:

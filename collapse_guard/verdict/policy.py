@@ -35,14 +35,22 @@ class Policy:
     fail_on : the mildest phase that closes the gate
     alpha : family-wise level, between 0 and 0.5
     floors : loss per family that matters, between 0 and 1
+    max_empty : share of empty rows from which on the gate cannot judge; None for gold's own and a little more
     """
 
     fail_on: FailOn = "early"
     alpha: float = ALPHA
     floors: Mapping[Family, float] = field(default_factory=lambda: dict(FLOORS))
+    max_empty: float | None = None
 
     @classmethod
-    def of(cls, fail_on: str = "early", alpha: float = ALPHA, floors: Mapping[str, float] | None = None) -> Policy:
+    def of(
+        cls,
+        fail_on: str = "early",
+        alpha: float = ALPHA,
+        floors: Mapping[str, float] | None = None,
+        max_empty: float | None = None,
+    ) -> Policy:
         """Check the settings, and fill the floors that are not given.
 
         Raises
@@ -57,9 +65,12 @@ class Policy:
         if not isinstance(alpha, int | float) or not 0 < alpha < 0.5:  # noqa: PLR2004 - named in the message
             msg = f"expected alpha between 0 and 0.5, got {alpha}. 0.01 lets one healthy batch in a hundred be questioned."
             raise InvalidInputError(msg)
+        if max_empty is not None and not (isinstance(max_empty, int | float) and 0 <= max_empty <= 1):
+            msg = f"expected max_empty from 0 to 1, got {max_empty!r}. 0.2 lets a fifth of the rows be empty; leave it out for gold's own share."
+            raise InvalidInputError(msg)
         given = dict(floors or {})
         unknown = given.keys() - FLOORS.keys()
         if unknown or not all(isinstance(floor, int | float) and 0 <= floor < 1 for floor in given.values()):
             msg = f"expected floors from 0 to under 1 for {', '.join(FLOORS)}, got {given}. Name those families only."
             raise InvalidInputError(msg)
-        return cls(chosen, alpha, {family: given.get(family, floor) for family, floor in FLOORS.items()})
+        return cls(chosen, alpha, {family: given.get(family, floor) for family, floor in FLOORS.items()}, max_empty)

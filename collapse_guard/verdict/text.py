@@ -10,6 +10,7 @@ from collapse_guard.families.registry import STATISTICS
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import Phase
 from collapse_guard.verdict.power import LOST
+from collapse_guard.verdict.sharing import shared
 
 if TYPE_CHECKING:
     from collapse_guard.verdict.changes import ModeChange
@@ -35,11 +36,13 @@ _SHOWN_WIDTH = 76
 def render(verdict: Verdict) -> str:
     """Return the verdict as plain text of several paragraphs."""
     if verdict.phase is None:
-        return "\n\n".join([_headline(verdict), sentence(verdict.reason), *decided(verdict)])
+        return "\n\n".join([_headline(verdict), sentence(verdict.reason), *verdict.remarks, *decided(verdict)])
     paragraphs = [
         _headline(verdict),
         _happened(verdict),
         _sure(verdict),
+        *shared(verdict.shared_phrases, lambda text: f"“{clip(text)}”"),
+        *verdict.remarks,
         *decided(verdict),
         *sampled(verdict),
         *_missing(verdict),
@@ -54,6 +57,7 @@ def _headline(verdict: Verdict) -> str:
     counted = [f"{batch.rows:,} rows"]
     counted += [] if batch.sampled_rows is None else [f"{batch.sampled_rows:,} of them measured"]
     counted += [f"{batch.nulls:,} empty ones left out"] if batch.nulls else []
+    counted += [f"{batch.unreadable_rows:,} without any word that the embedder knows left out"] if batch.unreadable_rows else []
     counted += [f"{batch.truncated_rows:,} cut to the model's length"] if batch.truncated_rows else []
     name = f"{gold.name}@{gold.digest[:12]}" if gold.name else "a baseline"
     return (

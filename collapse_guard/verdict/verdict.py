@@ -23,6 +23,7 @@ from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.groups import Clumps, quantile
 from collapse_guard.statistics.richness import equivalent_generations, refit_rows
 from collapse_guard.statistics.rowsums import ROW_SUMS
+from collapse_guard.statistics.shared_phrases import SharedPhrase
 from collapse_guard.statistics.tail import BLOCK, TAIL_SHARE
 from collapse_guard.verdict.assess import Assessment, assess
 from collapse_guard.verdict.changes import ModeChange, changes
@@ -30,7 +31,9 @@ from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import FAMILIES, Phase, phase_of
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.power import Sight, sight
+from collapse_guard.verdict.sharing import found_phrases
 from collapse_guard.verdict.text import render
+from collapse_guard.verdict.unmeasured import more_unmeasured, too_many_unmeasured
 from collapse_guard.versions import library_versions
 
 SCHEMA = "collapse-guard/verdict@1"
@@ -48,7 +51,8 @@ _POWER = 0.9
 class BatchFacts:
     """What came: an id, a digest of the contents in any order, and counts of rows.
 
-    ``sampled_rows`` is how many were measured, None if all; ``truncated_rows`` counts the measured ones.
+    ``sampled_rows`` is how many were drawn, None if all. Among these, ``truncated_rows`` were cut to the model's length, and
+    ``unreadable_rows`` hold no word that the embedder knows and are left out.
     """
 
     id: str
@@ -56,11 +60,12 @@ class BatchFacts:
     rows: int
     nulls: int
     truncated_rows: int
+    unreadable_rows: int
     sampled_rows: int | None = None
 
     @property
     def measured_rows(self) -> int:
-        """How many rows were measured: those that were drawn, or all."""
+        """How many rows were drawn, or all."""
         return self.rows if self.sampled_rows is None else self.sampled_rows
 
 
@@ -163,6 +168,8 @@ class Verdict:
     severity : from 0 to 1, the largest loss of each family, averaged over the families
     sight : where only a sample was measured, the smallest losses that so many rows show; findings, modes and ``effective_sample`` are
         then of the sample, copies of whole contents and ``repeated`` of all rows
+    remarks : sentences on rows that were left out, empty or unreadable, where they are more than in gold
+    shared_phrases : phrases that most rows share and gold does not have, the most shared first
     confirmation : where a second embedder was asked, what the first said; all else is of the one whose verdict stands
     """
 
@@ -189,6 +196,8 @@ class Verdict:
     anchors: Anchors | None
     sight: Sight | None
     confirmation: Confirmation | None
+    remarks: tuple[str, ...]
+    shared_phrases: tuple[SharedPhrase, ...]
     versions: dict[str, str]
     created_at: str
     seconds: dict[str, float]
@@ -271,6 +280,10 @@ def judge(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds or {},
     }
+    common["shared_phrases"] = found_phrases(profile, baseline)
+    common["remarks"] = more_unmeasured(common["batch"], baseline, policy)
+    if reason := too_many_unmeasured(common["batch"], baseline, policy):
+        return _without_findings(reason, None, common)
     needed = rows_needed(baseline, policy, clumps(profile))
     if needed is None or profile.rows < needed:
         return _undecided(clumps(profile), needed, common)
@@ -281,10 +294,11 @@ def judge(
 
 
 def _batch(profile: Profile, census: Census | None, batch_id: str | None) -> BatchFacts:
-    read = census.tally if census else Tally(profile.rows, profile.nulls, profile.content_sum)
+    drawn = profile.rows + profile.unreadable
+    read = census.tally if census else Tally(drawn, profile.nulls, profile.content_sum)
     digest = hashlib.sha256(f"{read.content_sum}:{read.rows}:{read.nulls}".encode()).hexdigest()
-    sampled = profile.rows if census else None
-    return BatchFacts(batch_id or digest[:12], digest, read.rows, read.nulls, profile.truncated, sampled)
+    sampled = drawn if census else None
+    return BatchFacts(batch_id or digest[:12], digest, read.rows, read.nulls, profile.truncated, profile.unreadable, sampled)
 
 
 def rows_needed(baseline: Baseline, policy: Policy, batch: Clumps) -> int | None:
@@ -317,10 +331,10 @@ def _undecided(batch: Clumps, needed: int | None, common: dict[str, Any]) -> Ver
         reason = (
             f"cannot judge: {batch.rows:,} rows are too few. At least {needed:,} rows{size} would do; gather more before checking."
         )
-    return _undecided_for(reason, needed, common)
+    return _without_findings(reason, needed, common)
 
 
-def _undecided_for(reason: str, needed: int | None, common: dict[str, Any]) -> Verdict:
+def _without_findings(reason: str, needed: int | None, common: dict[str, Any]) -> Verdict:
     return Verdict(
         "undecided", None, reason, needed, False, findings=(), vanished_modes=(), overgrown_modes=(),
         effective_sample=None, equivalent_generations=None, severity=None, lost=None, new=None, elsewhere=None,
@@ -332,7 +346,7 @@ def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_row
     failed = [finding for finding in found.findings if finding.failed]
     phase = phase_of(found.findings, shifted=found.shifted)
     if not failed and found.outside_lengths > MOST_OUTSIDE:
-        return replace(_undecided_for(_incomparable(found.outside_lengths), None, common), findings=found.findings)
+        return replace(_without_findings(_incomparable(found.outside_lengths), None, common), findings=found.findings)
     return Verdict(
         outcome="closed" if phase.closes(policy.fail_on) else "open",
         phase=phase,

@@ -69,7 +69,9 @@ class RowsMetric(EngineMetric):
             baseline = load_baseline(measured.reference, asked.metric_value_kwargs["store"])
             profile = measured.profile
             sought = cls.sought(profile, baseline)
-            counted = Unexpected(profile.rows, profile.nulls, sought.count, index_columns=_named(shown) or None)
+            counted = Unexpected(
+                profile.rows + profile.unreadable, profile.nulls, sought.count, index_columns=_named(shown) or None
+            )
             if shown["result_format"] == "BOOLEAN_ONLY":
                 return counted
             request = Request(asked.metric_domain_kwargs, baseline, tuple(_named(shown)))

@@ -20,7 +20,7 @@ from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder
 from collapse_guard.embedders.static import StaticEmbedder
-from collapse_guard.errors import EmbedderError, IncompatibleError, InvalidInputError
+from collapse_guard.errors import EmbedderError, IncompatibleError
 from tests.conftest import sentences
 
 
@@ -81,10 +81,14 @@ def test_texts_without_known_words_have_a_place(static: StaticEmbedder) -> None:
     np.testing.assert_allclose(np.linalg.norm(static.encode(["🦄🦄"]).vectors, axis=1), 1, rtol=1e-5)
 
 
-def test_texts_that_cannot_be_read_are_refused(static: StaticEmbedder) -> None:
-    """A batch of unknown words is no collapse: the embedder cannot read it, and says so."""
-    with pytest.raises(InvalidInputError, match="100% of 50 have none"):
-        static.encode([f"🦄{'🐉' * number}" for number in range(50)])
+@pytest.mark.parametrize("embedder", ["static", "minilm"])
+def test_texts_without_known_words_are_marked(embedder: str, request: pytest.FixtureRequest) -> None:
+    """Each row by itself: numbers and punctuation are no words, one known word among unknown ones is."""
+    texts = ["🦄🦄 7.", "ሰላም ለዓለም", "a 🦄", "???", "2024", "unbelievably", "дом"]
+    encoded = request.getfixturevalue(embedder).encode(texts)
+    assert encoded.unreadable.tolist() == [True, True, False, False, False, False, False]
+    assert encoded.words.tolist() == [0, 0, 1, 0, 0, 1, 1]
+    assert encoded.pieces.tolist() == [0, 0, 1, 0, 0, 5, 3]
 
 
 class Counting:
@@ -99,7 +103,7 @@ class Counting:
         """Return the lengths; texts of more than two letters are marked."""
         self.seen.extend(values)
         vectors = np.array([[len(value), 1] for value in values], dtype=np.float32)
-        return Encoded(vectors, np.array([len(value) > 2 for value in values]))
+        return Encoded.of_numbers(vectors, np.array([len(value) > 2 for value in values]))
 
 
 @given(values=st.lists(st.sampled_from(["a", "bb", "ccc", "", "A"]), min_size=1))

@@ -18,6 +18,7 @@ from great_expectations.expectations.expectation import Expectation
 import collapse_guard as cg
 import collapse_guard.expectations as cge
 from collapse_guard.expectations.base import BaselineExpectation
+from collapse_guard.expectations.rendering import diagnostic
 from tests.conftest import mixture, sentences
 from tests.expectations.test_expectations import Validate, raised, validate
 from tests.synthetic import zipf
@@ -72,6 +73,28 @@ def test_a_healthy_batch_passes_every_expectation(validate: Validate, news: dict
     assert len(results) == 18
     assert [raised(result) for result in results] == [None] * len(results)
     assert failed(results) == set()
+
+
+def test_a_batch_that_cannot_be_read_errs(validate: Validate, news: dict[str, Any]) -> None:
+    """A fifth of the rows, or all of them, hold no known word: no expectation on the whole column passes, and each says why."""
+    for readable in (800, 0):
+        rows = pd.DataFrame({"text": [*told(readable, 1), *["🙂🙃 🙂"] * 200]})
+        results = validate(rows, *all_of(news))
+        whole = [each for each in results if each.expectation_config and "values_to_be" not in each.expectation_config.type]
+        assert all("200 of " in (raised(each) or "") for each in whole)
+        assert len(whole) > 10
+
+
+def test_marks_in_most_rows_are_named(validate: Validate, news: dict[str, Any]) -> None:
+    """Data Docs show the phrase, in which nothing is markup."""
+    rows = pd.DataFrame({"text": [f"{text} <b>Yours</b>" for text in told(600, 1)]})
+    (result,) = validate(rows, cge.ExpectColumnNotToShowCollapse(**news))
+    shown = diagnostic(result)
+    assert shown
+    text = str(shown.to_json_dict())
+    assert "of the rows share the phrase “" in text
+    assert "&lt;b&gt;Yours&lt;/b&gt;”" in text
+    assert "<b>" not in text
 
 
 def test_a_narrow_batch_fails_every_expectation_it_should(validate: Validate, news: dict[str, Any]) -> None:

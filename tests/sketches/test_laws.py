@@ -17,18 +17,19 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collapse_guard.arrays import flatten, restore
-from collapse_guard.contents import link_keys, phrase_keys, text_keys, word_keys
+from collapse_guard.contents import copy_keys, link_keys, phrase_keys, text_keys, word_keys
 from collapse_guard.errors import IncompatibleError
 from collapse_guard.frame import Frame, Located, build_frame
 from collapse_guard.profile import Profile, empty_profile
 from collapse_guard.sketches import links as links_module
 from collapse_guard.sketches.bottomk import BottomK
-from collapse_guard.sketches.distinct import duplicates, sample, types
+from collapse_guard.sketches.distinct import duplicates, endings, sample, types
 from collapse_guard.sketches.features import Features
 from collapse_guard.sketches.links import Links
 from collapse_guard.sketches.moments import Moments
 from collapse_guard.sketches.neighbourhood import Neighbourhood
 from collapse_guard.sketches.occupancy import Occupancy
+from collapse_guard.sketches.reading import Reading
 from collapse_guard.vectors import Keys, Vectors
 from tests.synthetic import gaussian_mixture
 
@@ -78,15 +79,23 @@ class Kind:
     tolerance: float = 1e-9
 
 
+def reading(rows: list[int]) -> Reading:
+    """Return how numbered rows might have been read, some without a word."""
+    words = np.array(rows, dtype=np.int64) % 7
+    return Reading.of(words, words * 2 + np.array(rows, dtype=np.int64) % 3)
+
+
 KINDS = (
     Kind("moments", lambda pool, rows: Moments.of(pool.at(rows).vectors)),
     Kind("features", lambda pool, rows: Features.of(pool.features[np.array(rows, dtype=np.intp)])),
     Kind("occupancy", lambda pool, rows: Occupancy.of(pool.at(rows), pool.frame.modes)),
     Kind("neighbourhood", lambda pool, rows: Neighbourhood.of(pool.at(rows))),
     Kind("sample", lambda pool, rows: sample(pool.keys_of(rows), pool.at(rows).vectors)),
-    Kind("duplicates", lambda pool, rows: duplicates(pool.keys_of(rows), pool.texts_of(rows))),
+    Kind("duplicates", lambda pool, rows: duplicates(copy_keys(pool.texts_of(rows)), pool.texts_of(rows))),
+    Kind("endings", lambda pool, rows: endings(copy_keys(pool.texts_of(rows)), pool.texts_of(rows))),
     Kind("types", lambda pool, rows: types(word_keys(pool.texts_of(rows))[0])),
     Kind("phrases", lambda pool, rows: types(phrase_keys(pool.texts_of(rows))[0])),
+    Kind("reading", lambda _, rows: reading(rows)),
     Kind("links", lambda pool, rows: Links.of(*link_keys(pool.texts_of(rows)))),
     Kind("tiny_links", lambda pool, rows: Links.of(*link_keys(pool.texts_of(rows)))),
     Kind("tiny_bottom_k", lambda pool, rows: BottomK.of(pool.keys_of(rows), pool.at(rows).vectors, TINY)),
@@ -94,7 +103,14 @@ KINDS = (
     Kind("profile_of_vectors", lambda pool, rows: Profile.of_located(pool.frame, pool.at(rows), None, nulls=len(rows)), 1e-5),
     Kind(
         "profile_of_texts",
-        lambda pool, rows: Profile.of_located(pool.frame, pool.at(rows), pool.texts_of(rows), truncated=len(rows)),
+        lambda pool, rows: Profile.of_located(
+            pool.frame,
+            pool.at(rows),
+            pool.texts_of(rows),
+            truncated=len(rows),
+            unreadable=pool.texts_of(rows),
+            reading=reading(rows),
+        ),
         1e-5,
     ),
 )
@@ -122,7 +138,8 @@ def pool() -> Pool:
     vectors = gaussian_mixture(POOL, rng, dimension=6)
     vectors[::5] *= 6
     located = frame.locate(vectors)
-    texts = [f"row {number % 20} of shard {number % 3}, été {number // 7}" for number in range(POOL)]
+    # Some have a Cyrillic letter: they share keys with texts of other bytes.
+    texts = [f"r{'оo'[number % 3 > 0]}w {number % 20} of shard {number % 3}, été {number // 7}" for number in range(POOL)]
     return Pool(frame, located, texts, frame.features(vectors))
 
 

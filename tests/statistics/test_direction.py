@@ -20,8 +20,8 @@ def clusters(shares: list[float], rows: int, rng: np.random.Generator) -> tuple[
 def compared(gold: list[float], batch: list[float], seed: int, *, strata: int = 1) -> Directions:
     """Compare 2,000 gold rows with 1,000 of a batch."""
     rng = np.random.default_rng(seed)
-    sides = [clusters(shares, rows, rng) for shares, rows in ((gold, 2000), (batch, 1000))]
-    return direction(*((rows, which if strata > 1 else 0 * which) for rows, which in sides), strata)
+    (gold_rows, gold_which), (rows, which) = (clusters(shares, count, rng) for shares, count in ((gold, 2000), (batch, 1000)))
+    return direction((gold_rows, gold_which % strata), (rows, which % strata), strata)
 
 
 def test_a_lost_cluster_is_lost_and_nothing_is_new() -> None:
