@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from collapse_guard.errors import CollapseGuardError, ColumnNotFoundError, Inval
 TEXTS = ["plain", 'with "quotes", commas', "two\nlines", "naïve — ünï 猫", "123"]
 
 
-def texts(path: Path) -> list[str]:
+def texts(path: Path | str) -> list[str]:
     """Return the texts that are read from a path."""
     return [text for chunk in chunks(path, ["text"], kind=None) for text in chunk.values]
 
@@ -208,13 +209,77 @@ def test_a_column_of_the_files_is_not_taken_from_their_folders(tmp_path: Path) -
     assert texts(tmp_path / "text=x" / "rows.csv") == ["a"]
 
 
-def test_links_are_files(tmp_path: Path) -> None:
-    """Caches of model hubs hold nothing else."""
-    (tmp_path / "blob").write_bytes(b"text\na\n")
-    (tmp_path / "snapshot").mkdir()
-    (tmp_path / "snapshot" / "rows.csv").symlink_to("../blob")
-    (tmp_path / "snapshot" / "gone.csv").symlink_to("../nothing")
-    assert texts(tmp_path / "snapshot") == texts(tmp_path / "snapshot" / "*.csv") == ["a"]
+def test_links_are_followed(tmp_path: Path) -> None:
+    """Links to files and to folders are read as what they lead to; caches of model hubs hold nothing else."""
+    for place, text in (("batch", "a"), ("away", "b")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "rows.csv").write_text(f"text\n{text}\n")
+    (tmp_path / "batch" / "day=2").symlink_to("../away")
+    (tmp_path / "batch" / "more.csv").symlink_to("../away/rows.csv")
+    assert texts(tmp_path / "batch") == ["b", "b", "a"]
+    assert texts(tmp_path / "batch" / "*") == texts(f"file://{tmp_path}/batch") == ["b", "b", "a"]
+    assert texts(tmp_path / "batch" / "day=*") == texts(tmp_path / "batch" / "day=2" / "*.csv") == ["b"]
+
+
+def link_to_nothing(folder: Path) -> Path:
+    (folder / "gone.csv").symlink_to("../nothing")
+    return folder / "gone.csv"
+
+
+def link_to_itself(folder: Path) -> Path:
+    (folder / "circle").symlink_to("../batch")
+    return folder / "circle"
+
+
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe.csv")
+    return folder / "pipe.csv"
+
+
+def unknown(name: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_text("text\nb\n")
+        return folder / name
+
+    return write
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "**"])
+@pytest.mark.parametrize(
+    "skipped", [link_to_nothing, link_to_itself, pipe, unknown("part.csv.xz"), unknown("part.txt"), unknown("deep.zip")]
+)
+def test_what_would_be_skipped_is_refused(tmp_path: Path, skipped: Callable[[Path], Path], pattern: str) -> None:
+    """A batch that is read in part is no batch, so the file is named."""
+    folder = tmp_path / "batch"
+    folder.mkdir()
+    (folder / "rows.csv").write_text("text\na\n")
+    path = skipped(folder)
+    with pytest.raises(InvalidInputError, match=re.escape(path.suffix if pattern and path.suffix not in (".csv", "") else path.name)):
+        texts(folder / pattern)
+
+
+def test_an_empty_or_hidden_file_has_no_rows(tmp_path: Path) -> None:
+    """Marks of any name are left out."""
+    for name, content in {"rows.csv": "text\na\n", "done": "", "_notes.txt": "x", ".rows.csv.swp": "x"}.items():
+        (tmp_path / name).write_text(content)
+    assert texts(tmp_path) == ["a"]
+
+
+def test_a_folder_that_hugging_face_saved(tmp_path: Path) -> None:
+    """Its descriptions, in JSON, are no rows."""
+    table = pa.table({"text": TEXTS})
+    with pa.ipc.new_stream(tmp_path / "data-00000-of-00001.arrow", table.schema) as writer:
+        writer.write_table(table)
+    for name in ("dataset_info.json", "state.json"):
+        (tmp_path / name).write_text("{}")
+    assert texts(tmp_path) == TEXTS
+
+
+def test_a_folder_of_unknown_files_is_named_with_what_is_known(tmp_path: Path) -> None:
+    """What is there is said."""
+    (tmp_path / "rows.xlsx").write_bytes(b"PK")
+    with pytest.raises(InvalidInputError, match=r"expected files of one format .* got \.xlsx"):
+        texts(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.csv.gz"])
