@@ -36,6 +36,8 @@ _PROBED = 64
 """Rows of a row group that are looked at first."""
 
 _IPC_FILE = b"ARROW1"
+_STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""What ends a stream since Arrow 0.15; before, it was four zeros, as values may end too."""
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 
 
@@ -104,8 +106,22 @@ def _ipc(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.R
     with pa.memory_map(file.path) if mapped else file.opened() as source:
         names = _ipc_reader(source).schema.names
         options = {} if mapped else {"included_fields": [names.index(column) for column in columns]}
-        for batch in _ipc_batches(_ipc_reader(source, **options)):
+        reader = _ipc_reader(source, **options)
+        for batch in _ipc_batches(reader):
             yield batch.select(columns)
+        if isinstance(reader, pa.RecordBatchReader):
+            _require_end(source, file)
+
+
+def _require_end(source: Any, file: DataFile) -> None:  # noqa: ANN401 - pyarrow has no types
+    """Refuse a stream that was read up to anything but an end marker which is the end of the file: Arrow takes any end for one."""
+    source.seek(source.tell() - len(_STREAM_END))
+    rest = source.read(len(_STREAM_END) + 1)
+    if rest == _STREAM_END:
+        return
+    what = "more after its end marker" if rest.startswith(_STREAM_END) else "no end marker, so it was cut or never finished"
+    msg = f"expected one whole Arrow stream in {file.name}, but it has {what}. Write it again, by one writer that is closed."
+    raise InvalidInputError(msg)
 
 
 def _is_better_mapped(path: str) -> bool:

@@ -153,6 +153,24 @@ def test_an_arrow_stream(folder: Path) -> None:
     assert texts(folder / "stream.arrow") == TEXTS
 
 
+def test_an_arrow_stream_that_is_not_whole(tmp_path: Path) -> None:
+    """Cut between two messages, or followed by more after its end marker, it would read as whole."""
+    path, table = tmp_path / "rows.arrow", pa.table({"text": TEXTS})
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        for _ in range(3):
+            writer.write_table(table)
+    data = path.read_bytes()
+    assert texts(path) == 3 * TEXTS
+    for changed, message in (
+        (data[:-8], "no end marker"),
+        (data + data, "more after its end marker"),
+        (data + b"\n", "more after"),
+    ):
+        path.write_bytes(changed)
+        with pytest.raises(InvalidInputError, match=rf"rows\.arrow, but it has {message}"):
+            texts(path)
+
+
 @pytest.mark.parametrize("compression", [None, "lz4"])
 @pytest.mark.parametrize("new", [pa.ipc.new_file, pa.ipc.new_stream])
 def test_an_arrow_file_of_one_large_batch(
