@@ -98,7 +98,7 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
 
 @main.command()
 @click.argument("batch", type=click.Path())
-@click.option("--baseline", required=True, help="name, name@latest or name@digest.")
+@click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--column", multiple=True, help="If the column is called otherwise than in gold.")
 @click.option("--group-column", help="If the column of groups is called otherwise than in gold.")
 @click.option(
@@ -155,7 +155,7 @@ def check(
     if form == "github":
         append_step_summary(to_markdown(verdict))
     name, _, digest = baseline.partition("@")
-    pinned = f"{name}@{verdict.baseline.digest[:12]}"
+    pinned = f"{name}@{verdict.baseline.digest}"
     if verdict.outcome == "closed":
         hint(f"collapse-guard baselines show {pinned}, and the runbook for a closed gate in README")
     elif verdict.passed and digest in ("", "latest"):

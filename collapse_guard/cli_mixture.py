@@ -35,7 +35,7 @@ _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_defau
 
 @click.command()
 @click.argument("batch", type=click.Path())
-@click.option("--baseline", required=True, help="name, name@latest or name@digest.")
+@click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--gold", required=True, type=click.Path(), help="What was frozen: a baseline stores no rows, and knows its own.")
 @click.option("--human-share", required=True, type=float, help="Least share of rows that are gold's own, between 0 and 1.")
 @_output
@@ -77,7 +77,7 @@ def mix(
 
 @click.command()
 @click.argument("batch", type=click.Path())
-@click.option("--baseline", required=True, help="name, name@latest or name@digest.")
+@click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--gold", type=click.Path(), help="What was frozen, to fill modes that vanished.")
 @_output
 @_column

@@ -68,7 +68,7 @@ def _latest(store: Store, parent: str) -> Baseline:
     before = store.load(parent)
     latest = store.resolve(before.name)[1]
     if before.digest != latest:
-        msg = f"expected the latest {before.name}, {latest[:12]}, got {before.digest[:12]}: later rows would be lost. Extend the latest."
+        msg = f"expected the latest {before.name}, {latest}, got {before.digest}: later rows would be lost. Extend the latest."
         raise InvalidInputError(msg)
     return before
 

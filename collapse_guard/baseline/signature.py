@@ -49,9 +49,7 @@ def signer(store: Store, reference: str, allowed_signers: str | Path) -> str:
     name, digest = store.resolve(reference)
     allowed = str(_readable(allowed_signers, "file of allowed signers"))
     if digest not in store.files.names(f"{name}/signatures"):
-        msg = (
-            f"expected a signature of {name}@{digest[:12]} in {store.root}, got none. Sign it with `collapse-guard baselines sign`."
-        )
+        msg = f"expected a signature of {name}@{digest} in {store.root}, got none. Sign it with `collapse-guard baselines sign`."
         raise SignatureError(msg)
     with tempfile.NamedTemporaryFile() as signature:
         signature.write(store.files.read(f"{name}/signatures/{digest}"))

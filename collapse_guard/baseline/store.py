@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Store:
         return saved
 
     def load(self, reference: str) -> Baseline:
-        """Return the baseline that ``name``, ``name@latest`` or ``name@digest`` means, after verifying every byte.
+        """Return the baseline that ``name``, ``name@latest`` or ``name@digest`` means, after verifying every byte; a digest is whole.
 
         Raises
         ------
@@ -107,7 +107,30 @@ class Store:
         return [self._entry(name, digest) for name in self._names() for digest in dict.fromkeys(self._log(name))]
 
     def resolve(self, reference: str) -> tuple[str, str]:
-        """Return the name and the full digest that ``reference`` means."""
+        """Return the name and the whole digest that ``name``, ``name@latest`` or ``name@digest`` means.
+
+        Raises
+        ------
+        InvalidInputError
+            A digest that is not whole: in a minute, somebody can make a baseline whose digest begins with the same eight digits.
+        BaselineNotFoundError
+            No such name or digest, or a beginning that means several.
+        """
+        name, digest = self._meant(reference)
+        wanted = reference.partition("@")[2]
+        if wanted not in ("", "latest", digest):
+            msg = (
+                f"expected a whole digest of 64 digits, got {wanted!r}: another baseline can be forged to begin like that. "
+                f"If you trust the store as it is now, write {name}@{digest}."
+            )
+            raise InvalidInputError(msg)
+        return name, digest
+
+    def complete(self, reference: str) -> str:
+        """Return ``name@digest`` with the whole digest, of a reference whose digest may be cut to six digits or more; raises as above."""
+        return "@".join(self._meant(reference))
+
+    def _meant(self, reference: str) -> tuple[str, str]:
         name, at, wanted = reference.partition("@")
         if at and not wanted:
             msg = f"expected a digest after the @, got {reference!r}. Give one, or leave the @ out to mean the latest version."
@@ -140,28 +163,34 @@ class Store:
         found = [digest for digest in digests if _PREFIX.fullmatch(wanted) and digest.startswith(wanted)]
         if len(found) == 1:
             return found[0]
-        there = ", ".join(digest[:12] for digest in (found or digests))
+        there = ", ".join(found or digests)
         problem = "means several of" if found else "is not a digest (at least six hex digits) of"
         msg = f"expected one baseline, but {wanted!r} {problem} {name!r} in {self.root}: {there}. Give more of the digest."
         raise BaselineNotFoundError(msg)
 
     def _load(self, name: str, digest: str) -> Baseline:
-        content = self._manifest(name, digest).content
-        if content["schema"] != SCHEMA:
-            msg = f"expected a baseline of format {SCHEMA}, got {content['schema']}. Upgrade collapse-guard to read it."
-            raise CorruptBaselineError(msg)
-        found = self.files.arrays(f"{name}/{digest}", content["files"])
+        manifest = self._manifest(name, digest)
+        found = self.files.arrays(f"{name}/{digest}", manifest.content["files"])
         arrays = {key.removesuffix(".npy"): array for key, array in found.items()}
         try:
-            return Baseline.from_content(content["facts"], arrays, name=name, digest=digest)
+            baseline = Baseline.from_content(manifest.content["facts"], arrays, name=name, digest=digest)
+            facts, known = baseline.content()
         except KeyError as error:
             msg = f"expected a baseline of this version of collapse-guard, but {self._at(name, digest)} has no {error}. Freeze the gold data again."
             raise CorruptBaselineError(msg) from error
+        except Exception as error:  # what a forged manifest says can fail anywhere
+            raise _unlike(self._at(name, digest), f"what cannot be rebuilt ({type(error).__name__}: {error})") from error
+        if known.keys() != arrays.keys() or replace(manifest, content={**manifest.content, "facts": facts}).digest != digest:
+            raise _unlike(self._at(name, digest), "keys that no baseline has")
+        return baseline
 
     def _manifest(self, name: str, digest: str) -> Manifest:
         manifest = Manifest.from_bytes(self.files.read(f"{name}/{digest}/{_MANIFEST}"))
         if manifest is None or manifest.digest != digest:
             raise corrupt(self._at(name, digest, _MANIFEST))
+        if manifest.content["schema"] != SCHEMA:
+            msg = f"expected a baseline of format {SCHEMA}, got {manifest.content['schema']}. Upgrade collapse-guard to read it."
+            raise CorruptBaselineError(msg)
         return manifest
 
     def _entry(self, name: str, digest: str) -> Entry:
@@ -194,6 +223,11 @@ class Store:
 
     def _at(self, *parts: str) -> str:
         return "/".join([self.root, *parts])
+
+
+def _unlike(address: str, what: str) -> CorruptBaselineError:
+    msg = f"expected a manifest and arrays of a baseline, but {address} has {what}. Freeze the gold data again, and ask who can write to the store."
+    return CorruptBaselineError(msg)
 
 
 def require_name(name: str) -> None:

@@ -13,7 +13,15 @@ from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.embedders.sentence import SentenceEmbedder
 from collapse_guard.embedders.static import StaticEmbedder, cached_static
-from collapse_guard.errors import IncompatibleError
+from collapse_guard.errors import CorruptBaselineError, IncompatibleError
+
+_STORED: Mapping[str, tuple[set[str], set[str]]] = {
+    "static": ({"source"}, {"table", "tokenizer"}),
+    "numeric": (set(), {"medians", "ranges"}),
+    "sentence": ({"model"}, set()),
+    "vectors": ({"dimension"}, set()),
+}
+"""What is stored of each kind of embedder beside its kind and identity: facts, and arrays."""
 
 
 def embedder_for_text(spec: str) -> Embedder:
@@ -33,6 +41,15 @@ def store_embedder(embedder: Embedder) -> tuple[dict[str, str], dict[str, npt.ND
         case SentenceEmbedder():
             return {**description, "model": embedder.model}, {}
     return {**description, "dimension": str(getattr(embedder, "dimension", ""))}, {}
+
+
+def require_known(description: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Raise unless this is what :func:`store_embedder` returns of some embedder, and nothing beside."""
+    facts, names = _STORED.get(description["kind"], (set(), set()))
+    strange = {*description, *arrays} ^ {"kind", "identity", *facts, *names}
+    if strange or not all(isinstance(value, str) for value in description.values()):
+        msg = f"expected the description of an embedder, got {description['kind']!r} with {', '.join(sorted(strange))} beside or missing. Freeze gold again."
+        raise CorruptBaselineError(msg)
 
 
 def restore_embedder(description: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]]) -> Embedder:

@@ -67,7 +67,7 @@ def test_a_url_is_a_store(url: str, place: str, two: Two) -> None:
     saved = store.save(two[0], "gold")
     assert store.root == home
     assert [entry.digest for entry in store.entries()] == [two[0].digest]
-    assert store.verify(f"gold@{saved.digest[:8]}").latest
+    assert store.verify(f"gold@{saved.digest}").latest
     for name, array in store.load("gold").content()[1].items():
         np.testing.assert_array_equal(array, two[0].content()[1][name], err_msg=name)
     assert cg.check(tiny(7), "gold", store=home).outcome == "open"

@@ -272,7 +272,9 @@ def test_what_would_be_skipped_is_refused(tmp_path: Path, skipped: Callable[[Pat
     folder.mkdir()
     (folder / "rows.csv").write_text("text\na\n")
     path = skipped(folder)
-    with pytest.raises(InvalidInputError, match=re.escape(path.suffix if pattern and path.suffix not in (".csv", "") else path.name)):
+    with pytest.raises(
+        InvalidInputError, match=re.escape(path.suffix if pattern and path.suffix not in (".csv", "") else path.name)
+    ):
         texts(folder / pattern)
 
 
