@@ -6,7 +6,6 @@ Standard output carries the result alone; progress, hints and errors go to stand
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ import click
 from collapse_guard.cli_baselines import baselines
 from collapse_guard.cli_gx import gx
 from collapse_guard.cli_mixture import emit, mix, repair
-from collapse_guard.command import OPEN, STATUS, guarded, hint, named_columns, shared, silence
+from collapse_guard.command import OPEN, STATUS, Commands, guarded, hint, named_columns, shared, silence
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
+from collapse_guard.urls import harmless
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="collapse-guard")
 def main() -> None:
     """Stop model collapse before training: freeze gold data once, check every batch against it."""
@@ -121,7 +121,12 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
     show_default=True,
     help="What to print; github also writes the step summary of GitHub Actions.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Also write the verdict as JSON to this file.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Also write the verdict as JSON to this file: a new one, or an earlier verdict.",
+)
 @shared
 @guarded
 def check(
@@ -137,11 +142,16 @@ def check(
 
     Example: collapse-guard check batch.csv --baseline news
     """
-    from collapse_guard.guard import check as check_batch  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.baseline.store import Store  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.guard import check as check_batch  # noqa: PLC0415
+    from collapse_guard.output import require_apart, require_verdict_path, write_verdict  # noqa: PLC0415
     from collapse_guard.verdict.formats import ERRORS, FORMATS, append_step_summary, to_markdown  # noqa: PLC0415
 
     columns = column[0] if len(column) == 1 else column
     try:
+        if output:
+            require_verdict_path(Path(output))
+            require_apart(Path(output), Store(store).root, batch)
         verdict = check_batch(batch, baseline, store=store, column=columns or None, **options)
     except CollapseGuardError as error:
         if form in ERRORS:
@@ -150,8 +160,8 @@ def check(
             append_step_summary(ERRORS["markdown"](str(error)))
         raise
     if output:
-        _write(Path(output), verdict.to_json())
-    click.echo(FORMATS[form](verdict))
+        write_verdict(Path(output), verdict.to_json())
+    click.echo(harmless(FORMATS[form](verdict)) if form == "json" else FORMATS[form](verdict))
     if form == "github":
         append_step_summary(to_markdown(verdict))
     name, _, digest = baseline.partition("@")
@@ -185,18 +195,3 @@ def demo(folder: str) -> int:
     run_checkpoint(made, click.echo)
     hint(f"collapse-guard check {folder}/generation-8.csv --baseline {NAME} --store {folder}/gold")
     return OPEN
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device is written into, not replaced
-            path.write_text(f"{text}\n", encoding="utf-8")
-            return
-        draft.write_text(f"{text}\n", encoding="utf-8")
-        draft.replace(path.resolve())
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        msg = f"expected to write the verdict to {path.absolute()}, but {error.strerror or error}. Choose a folder that exists and can be written."
-        raise InvalidInputError(msg) from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collapse_guard.command import OPEN, guarded, hint, shared
+from collapse_guard.urls import shown
 
 if TYPE_CHECKING:
     from collapse_guard.baseline.store import Entry, Store
@@ -100,7 +101,7 @@ def sign(reference: str, key: str, store: str | None) -> int:
     from collapse_guard.baseline.store import Store  # noqa: PLC0415
 
     reference = Store(store).complete(reference)
-    click.echo(f"signed {sign_baseline(Store(store), reference, key)}")
+    click.echo(f"signed {shown(sign_baseline(Store(store), reference, key))}")
     hint(f"collapse-guard baselines verify {reference} --allowed-signers FILE --store {Store(store).root}")
     return OPEN
 

@@ -5,11 +5,33 @@ One base, so that a pipeline needs one ``except``; each child is also the builti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_USER = re.compile(r"(?<=://)(?:[^\s/@:]*:[^\s'\"]*|[^\s/]+)@|(?<![^\s'\"])[^\s/@:'\"]+:[^\s/@'\"]+@")
+"""A user, or a user with a password, which may hold anything but a space or a quote; clients also name one without its protocol."""
+_QUERY = re.compile(r"(\w://[^\s?'\"]+)\?[^\s'\")]*=[^\s'\")]*")
+_SECRET = re.compile(r"([?&][\w-]*(?:token|sig|signature|secret|password|credential|key)[\w-]*=)[^\s&'\")]+", re.IGNORECASE)
+
+
+def shown(text: str) -> str:
+    """Return ``text`` without what a URL in it may hide: a user and password, or a query with a signature.
+
+    Examples
+    --------
+    >>> shown("no access to https://me:word/@@host/a.csv?X-Amz-Signature=1f2e")
+    'no access to https://host/a.csv'
+    >>> shown("no access to host/a.csv?token=1f2e")
+    'no access to host/a.csv?token=…'
+    """
+    return _SECRET.sub(r"\1…", _QUERY.sub(r"\1", _USER.sub("", text)))
 
 
 class CollapseGuardError(Exception):
-    """The base of every error that collapse-guard raises on purpose."""
+    """The base of every error that collapse-guard raises on purpose; its message has no secrets of URLs."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(shown(arg) if isinstance(arg, str) else arg for arg in args))
 
     def __str__(self) -> str:
         """Return the message as written (``KeyError`` would print its ``repr``)."""

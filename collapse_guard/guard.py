@@ -89,6 +89,7 @@ def freeze(
     (2000, 'vectors')
     """
     require_name(name)
+    Store(store).require_writable()
     if seed < 0:
         msg = f"expected a seed of 0 or more, got {seed}. Choose another."
         raise InvalidInputError(msg)

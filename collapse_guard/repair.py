@@ -19,7 +19,7 @@ from collapse_guard.declared import Declaration, conformed
 from collapse_guard.earlier import Repeating, repeating
 from collapse_guard.guard import check
 from collapse_guard.mixture import declared_anchors, declared_rows, merged_schema, sources
-from collapse_guard.output import drafted, require_new, require_writable, write_text
+from collapse_guard.output import drafted, require_apart, require_new, require_writable, write_text
 from collapse_guard.rows import Rows, held
 from collapse_guard.vectors import Counts, Flags, Floats, Keys
 from collapse_guard.verdict.changes import ModeChange
@@ -93,6 +93,7 @@ def repair(
     path = Path(output)
     beside = [path.with_name(f"{path.name}.{when}.json") for when in ("before", "after")]
     require_writable(path)
+    require_apart(path, Store(store).root, batch, gold)
     for each in beside:
         require_new(each)
     baseline = Store(store).load(baseline) if isinstance(baseline, str) else baseline

@@ -5,6 +5,7 @@ Both kinds write once. A path is relative to the root, with ``/`` between its pa
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -39,6 +40,9 @@ class Files(Protocol):
     """
 
     root: str
+
+    def require_writable(self) -> None:
+        """Raise ``OSError`` where it is plain, before any work, that nothing can be written."""
 
     def names(self, folder: str) -> list[str]:
         """Return the names of what lies directly in ``folder``, in order; none if it is not there."""
@@ -77,7 +81,13 @@ class LocalFiles:
         self._home = root.absolute()
         self.root = str(self._home)
 
-    def names(self, folder: str) -> list[str]:  # noqa: D102 - as Files says, here and below
+    def require_writable(self) -> None:  # noqa: D102 - as Files says, here and below
+        there = next(folder for folder in (self._home, *self._home.parents) if folder.exists())
+        for bad, code in ((not there.is_dir(), errno.ENOTDIR), (not os.access(there, os.W_OK), errno.EACCES)):
+            if bad:
+                raise OSError(code, os.strerror(code), str(there))
+
+    def names(self, folder: str) -> list[str]:  # noqa: D102
         try:
             return sorted(os.listdir(self._home / folder))  # noqa: PTH208 - names are asked for
         except (FileNotFoundError, NotADirectoryError):
@@ -143,6 +153,9 @@ class RemoteFiles:
     def _system(self) -> Any:  # noqa: ANN401 - fsspec has no types
         """The client, which fsspec keeps for each process: none is carried through a fork."""
         return opened(self.root, use_listings_cache=False)[0]
+
+    def require_writable(self) -> None:
+        """Leave it to the server, which says so at the first file."""
 
     def names(self, folder: str) -> list[str]:  # noqa: D102 - as Files says, here and below
         try:

@@ -78,6 +78,11 @@ class Store:
             self._append(name, manifest.digest)
         return saved
 
+    def require_writable(self) -> None:
+        """Raise ``StoreError`` where it is plain, before any work, that no baseline can be saved."""
+        with self.writing():
+            self.files.require_writable()
+
     def load(self, reference: str) -> Baseline:
         """Return the baseline that ``name``, ``name@latest`` or ``name@digest`` means, after verifying every byte; a digest is whole.
 
