@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_USER = re.compile(r"(?<=://)(?:[^\s/@:]*:[^\s'\"]*|[^\s/]+)@|(?<![^\s'\"])[^\s/@:'\"]+:[^\s/@'\"]+@")
-"""A user, or a user with a password, which may hold anything but a space or a quote; clients also name one without its protocol."""
+_USER = re.compile(
+    r"(?<=://)(?:[^\s/@:]*:[^\s'\"]*|[^\s/]+)@"
+    r"|(?<![^\s'\"])[^\s/@:'\"]+:[^\s/@'\"]+@(?![0-9a-f]{4,64}(?:\W|$))"  # clients leave the protocol out; a digest follows no user
+)
+"""A user, or a user with a password, which may hold anything but a space or a quote."""
 _QUERY = re.compile(r"(\w://[^\s?'\"]+)\?[^\s'\")]*=[^\s'\")]*")
 _SECRET = re.compile(r"([?&][\w-]*(?:token|sig|signature|secret|password|credential|key)[\w-]*=)[^\s&'\")]+", re.IGNORECASE)
 

@@ -148,6 +148,14 @@ class RemoteFiles:
     def __init__(self, url: str) -> None:
         self.root = url.rstrip("/")
         self._home = opened(self.root, use_listings_cache=False)[1].rstrip("/")
+        from fsspec.implementations.cached import CachingFileSystem  # noqa: PLC0415 - files of this machine need none of it
+
+        if isinstance(self._system, CachingFileSystem):
+            msg = (
+                f"expected the URL of a store itself, got {self.root}, a cache before it, which would serve old baselines and write over "
+                f"versions. Leave {self.root.partition('::')[0]}:: out."
+            )
+            raise StoreError(msg)
 
     @property
     def _system(self) -> Any:  # noqa: ANN401 - fsspec has no types
@@ -185,6 +193,8 @@ class RemoteFiles:
 
     def create(self, path: str, data: bytes) -> bool:  # noqa: D102
         try:
+            if self._system.exists(self._path(path)):  # some protocols do not know how to create only
+                return False
             self._system.pipe_file(self._path(path), data, mode="create")
         except FileExistsError:
             return False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,10 @@ from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.embedders.sentence import SentenceEmbedder
 from collapse_guard.embedders.static import StaticEmbedder, cached_static
-from collapse_guard.errors import CorruptBaselineError, IncompatibleError
+from collapse_guard.errors import CorruptBaselineError, EmbedderError, IncompatibleError, InvalidInputError
 
+_NAMES = ("static", "minilm", "vectors", "numeric")
+_HUB = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
 _STORED: Mapping[str, tuple[set[str], set[str]]] = {
     "static": ({"source"}, {"table", "tokenizer"}),
     "numeric": (set(), {"medians", "ranges"}),
@@ -25,7 +30,20 @@ _STORED: Mapping[str, tuple[set[str], set[str]]] = {
 
 
 def embedder_for_text(spec: str) -> Embedder:
-    """Return ``"static"``, ``"minilm"``, or the sentence-transformers model of that name or path."""
+    """Return ``"static"``, ``"minilm"``, or the sentence-transformers model of that name or path.
+
+    Raises
+    ------
+    InvalidInputError
+        No text, or nearly the name of an embedder.
+    """
+    if not isinstance(spec, str) or not spec.strip():
+        msg = f"expected the name of an embedder, got {spec!r}. Write static, minilm, or a model's name or folder."
+        raise InvalidInputError(msg)
+    meant = get_close_matches(spec.casefold(), _NAMES, 1)
+    if meant and spec not in _NAMES and "/" not in spec and not Path(spec).is_dir():
+        msg = f"expected an embedder, got {spec!r}. Did you mean {meant[0]!r}?"
+        raise InvalidInputError(msg)
     return cached_static() if spec == "static" else SentenceEmbedder(spec)
 
 
@@ -69,7 +87,7 @@ def restore_embedder(description: Mapping[str, str], arrays: Mapping[str, npt.ND
             return NumericEmbedder(np.asarray(arrays["medians"]), np.asarray(arrays["ranges"]))
         case "vectors":
             return VectorEmbedder(int(description["dimension"]))
-    embedder = SentenceEmbedder(description["model"])
+    embedder = SentenceEmbedder(_trusted(description["model"]))
     if embedder.identity != description["identity"]:
         msg = (
             f"expected the model that gold was encoded by, {description['identity']!r}, but {str(Path(description['model']))!r} "
@@ -77,3 +95,20 @@ def restore_embedder(description: Mapping[str, str], arrays: Mapping[str, npt.ND
         )
         raise IncompatibleError(msg)
     return embedder
+
+
+def _trusted(model: str) -> str:
+    """Return what may be loaded for the model that a manifest names: never a folder that it names, which may hold code.
+
+    A folder is found by its last name where ``COLLAPSE_GUARD_MODELS`` says that this machine keeps models.
+    """
+    name, home = Path(model).name, os.environ.get("COLLAPSE_GUARD_MODELS")
+    if home and name not in ("", "..") and Path(home, name).is_dir():
+        return str(Path(home, name))
+    if model == "minilm" or (_HUB.fullmatch(model) and not Path(model).exists()):
+        return model
+    msg = (
+        f"expected a model of the hub, but the baseline was frozen with the folder {model!r}, and a folder that a baseline names is never "
+        f"loaded: whoever can write to the store could name code. Set COLLAPSE_GUARD_MODELS to the folder where you keep {name!r}."
+    )
+    raise EmbedderError(msg)
