@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 _USER = re.compile(
     r"(?<=://)(?:[^\s/@:]*:[^\s'\"]*|[^\s/]+)@"
@@ -51,8 +52,12 @@ class ColumnNotFoundError(InvalidInputError, KeyError):
     @classmethod
     def among(cls, missing: Iterable[str], available: Iterable[str]) -> ColumnNotFoundError:
         """Build the message from what was asked for and what is there."""
+        missing, available = list(missing), list(available)
         wanted, there = ", ".join(map(repr, missing)), ", ".join(map(repr, available))
-        return cls(f"expected column {wanted}; the data has {there or 'no columns'}. Name one of those.")
+        folded = {name.casefold().strip(): name for name in available}
+        near = get_close_matches(missing[0].casefold().strip(), folded, 1)
+        advice = f"Did you mean {folded[near[0]]!r}?" if near else "Name one of those."
+        return cls(f"expected column {wanted}; the data has {there or 'no columns'}. {advice}")
 
 
 class InsufficientDataError(InvalidInputError):

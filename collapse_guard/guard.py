@@ -90,10 +90,10 @@ def freeze(
     """
     require_name(name)
     Store(store).require_writable()
-    if seed < 0:
-        msg = f"expected a seed of 0 or more, got {seed}. Choose another."
-        raise InvalidInputError(msg)
+    _require_whole("seed", seed, least=0)
     columns = columns_of(column)
+    for beside in (group_column, mode_column):
+        _require_name(beside)
     if {group_column, mode_column} & set(columns):
         msg = f"expected groups and modes in columns of their own, got the measured column {', '.join(map(repr, columns))}. Name another."
         raise InvalidInputError(msg)
@@ -105,6 +105,9 @@ def freeze(
             f"expected at least {FEWEST_GOLD_ROWS:,} gold rows with a value in {', '.join(map(repr, columns))}, got "
             f"{len(rows.values):,} (and {rows.nulls:,} empty). Gather more; {ADVISED_GOLD_ROWS:,} or more judge well."
         )
+        raise InsufficientDataError(msg)
+    if all(np.array_equal(value, rows.values[0]) for value in rows.values):
+        msg = f"expected gold that varies, got {len(rows.values):,} rows of one value in {', '.join(map(repr, columns))}. Name another column."
         raise InsufficientDataError(msg)
     if len(rows.values) < ADVISED_GOLD_ROWS:
         warnings.warn(
@@ -187,12 +190,15 @@ def check(
     >>> check(pd.DataFrame({"v": list(rng.standard_normal((500, 8)))}), frozen).outcome
     'open'
     """
-    policy = Policy.of(fail_on, alpha, floors)
-    if training_rows is not None and training_rows < 1:
-        msg = f"expected training_rows of at least 1, got {training_rows}. Leave it out if it is not known."
+    if not isinstance(floors, Mapping | None):
+        msg = f"expected floors by family, as {{'tail': 0.1}}, got {floors!r}. Leave them out for the defaults."
         raise InvalidInputError(msg)
-    if max_rows is not None and (not isinstance(max_rows, int) or isinstance(max_rows, bool) or max_rows < 1):
-        msg = f"expected max_rows to be a whole number of at least 1, got {max_rows!r}. Leave it out to measure every row."
+    policy = Policy.of(fail_on, alpha, floors)
+    for name, number in {"training_rows": training_rows, "max_rows": max_rows}.items():
+        if number is not None:
+            _require_whole(name, number, least=1)
+    if not isinstance(batch_id, str | None):
+        msg = f"expected a text as batch_id, got {batch_id!r}. Leave it out to use the batch's digest."
         raise InvalidInputError(msg)
     if max_rows is not None or confirm:
         _require_rereadable(batch)
@@ -201,6 +207,7 @@ def check(
     if not isinstance(baseline, Baseline):
         msg = f"expected a Baseline, or its name, got {type(baseline).__name__}. Freeze one, or name one with `store`."
         raise InvalidInputError(msg)
+    _require_name(group_column)
     second = _companion(baseline, confirm) if confirm else None
     judged = partial(
         _judged, batch, policy=policy, column=column, group_column=group_column, batch_id=batch_id, training_rows=training_rows
@@ -235,6 +242,18 @@ def _judged(
     found = measured(batch, baseline, column=column, group_column=group_column, drawn=drawn)
     seconds = {"profile": time.perf_counter() - started}
     return judge_anchored(found, baseline, policy, census=census if drawn else None, seconds=seconds, **told), census
+
+
+def _require_whole(name: str, number: object, *, least: int) -> None:
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        msg = f"expected {name} to be a whole number of at least {least}, got {number!r}. Choose another, or leave it out."
+        raise InvalidInputError(msg)
+
+
+def _require_name(column: object) -> None:
+    if not isinstance(column, str | None):
+        msg = f"expected the name of a column, got {column!r}. Write it as a text."
+        raise InvalidInputError(msg)
 
 
 def _require_rereadable(batch: Any) -> None:  # noqa: ANN401 - as above

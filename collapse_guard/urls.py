@@ -26,6 +26,9 @@ def local_path(place: str | Path) -> Path | None:
     >>> local_path("gold"), local_path("file:///tmp/gold"), local_path("s3://bucket/gold")
     (PosixPath('gold'), PosixPath('/tmp/gold'), None)
     """
+    if not isinstance(place, str | Path):
+        msg = f"expected a path or URL as a text, got {place!r}. Write it so."
+        raise InvalidInputError(msg)
     if "\0" in str(place):
         msg = f"expected a path or URL, got {str(place)!r}, which has a character of code 0. Choose another."
         raise InvalidInputError(msg)

@@ -237,6 +237,6 @@ def _unlike(address: str, what: str) -> CorruptBaselineError:
 
 def require_name(name: str) -> None:
     """Raise unless ``name`` can be a baseline's."""
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         msg = f"expected a name of 1 to 64 of a-z, 0-9, - and _, beginning with a letter or digit, got {name!r}. Choose another."
         raise InvalidInputError(msg)

@@ -26,8 +26,7 @@ from pyarrow import feather
 
 from collapse_guard.engines.columns import chunks
 from collapse_guard.engines.files import file_batches, file_columns
-from collapse_guard.engines.formats import BYTES_AT_ONCE
-from collapse_guard.engines.frames import CHUNK
+from collapse_guard.engines.frames import BYTES_AT_ONCE, CHUNK
 from collapse_guard.engines.total import rows_of
 from collapse_guard.errors import CollapseGuardError, ColumnNotFoundError, InvalidInputError
 
@@ -106,6 +105,53 @@ def test_broken_files(tmp_path: Path, name: str, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(CollapseGuardError, match=name):
         texts(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text;other\na, b;1\n"),
+        ("a.csv", "other|text\n1|a, b\n"),
+        ("a.csv", "\ufefftext\tother\na, b\t1\n"),
+        ("a.tsv", "text\tother, or\na, b\t1\n"),
+        ("a.tsv", "text\na, b\n"),
+        ("a.csv", '"text";"two\nlines"\n"a, b";1\n'),
+    ],
+)
+def test_delimiters(tmp_path: Path, name: str, content: str) -> None:
+    """A csv without a comma in its header is of semicolons, tabs or bars; a .tsv is of tabs."""
+    (tmp_path / name).write_text(content)
+    assert texts(tmp_path / name) == ["a, b"]
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress(content.encode()))
+    assert texts(packed) == ["a, b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cure"),
+    [
+        ("a.csv", "text\nnaïve\n".encode("utf-16"), "as UTF-8"),
+        ("a.csv", "text\nnaïve\n".encode("latin1"), "as UTF-8"),
+        ("a.jsonl", '{"text": "naïve"}\n'.encode("latin1"), "as UTF-8"),
+        ("a.json", b'[\n {\n  "text": "a"\n }\n]', "JSON lines"),
+        ("a.json", b'{"text": ["a\n"]}', "one JSON object a line"),
+        ("a.json", b'[null, {"text": "a"}]', "JSON lines"),
+    ],
+)
+def test_cures(tmp_path: Path, name: str, content: bytes, cure: str) -> None:
+    """What to do is said."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidInputError, match=cure):
+        texts(tmp_path / name)
+
+
+def test_a_column_that_comes_late(tmp_path: Path) -> None:
+    """A jsonl has no header: a column may first come after many megabytes."""
+    lines = ['{"other": "%s"}' % ("x" * 100)] * 50_000 + ['{"other": "x", "text": "a"}']
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    assert texts(tmp_path / "rows.jsonl") == ["a"]
+    with pytest.raises(ColumnNotFoundError, match="Did you mean 'text'"):
+        list(chunks(tmp_path / "rows.jsonl", ["Text"]))
 
 
 def test_missing_column_lists_what_is_there(folder: Path) -> None:
