@@ -15,7 +15,7 @@ import click
 from collapse_guard.cli_baselines import baselines
 from collapse_guard.cli_gx import gx
 from collapse_guard.cli_mixture import emit, mix, repair
-from collapse_guard.command import OPEN, STATUS, Commands, guarded, hint, named_columns, shared, silence
+from collapse_guard.command import OPEN, STATUS, Commands, allowed_signers, guarded, hint, named_columns, shared, silence
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
 from collapse_guard.urls import harmless
 
@@ -42,6 +42,7 @@ def main() -> None:
 @click.option("--group-column", help="Column of GOLD and of batches that says which rows come together: day, source, document.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the cells and the random directions.")
 @click.option("--no-exemplars", is_flag=True, help="Keep no gold row in the baseline or in verdicts.")
+@allowed_signers
 @shared
 @guarded
 def freeze(
@@ -53,6 +54,7 @@ def freeze(
     extends: str | None,
     provenance_column: tuple[str, ...],
     no_exemplars: bool,
+    allowed_signers: str | None,
     **options: Any,  # noqa: ANN401
 ) -> int:
     """Freeze GOLD (parquet, csv, jsonl, arrow; a file, folder, glob or URL) as an immutable baseline.
@@ -69,8 +71,16 @@ def freeze(
     if extends:
         _require_parents_own(name, column, options | {"no_exemplars": no_exemplars})
         baseline = extend(
-            gold, extends, store=store, provenance_columns=named_columns(provenance_column), mode_column=options["mode_column"]
+            gold,
+            extends,
+            store=store,
+            provenance_columns=named_columns(provenance_column),
+            mode_column=options["mode_column"],
+            allowed_signers=allowed_signers,
         )
+    elif allowed_signers:
+        msg = "expected --allowed-signers with --extends, whose baseline must be signed, got it alone. Leave it out, and sign what you freeze."
+        raise InvalidInputError(msg)
     elif name and column:
         columns = column[0] if len(column) == 1 else column
         baseline = freeze_gold(gold, columns, name, store=store, exemplars=not no_exemplars, **options)
@@ -127,6 +137,7 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
     type=click.Path(dir_okay=False),
     help="Also write the verdict as JSON to this file: a new one, or an earlier verdict.",
 )
+@allowed_signers
 @shared
 @guarded
 def check(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.command import OPEN, guarded, hint, shared
+from collapse_guard.command import OPEN, allowed_signers, guarded, hint, shared
 from collapse_guard.urls import shown
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def show(reference: str, store: str | None) -> int:
 
 @baselines.command()
 @click.argument("reference")
-@click.option("--allowed-signers", type=click.Path(), help="Also check who signed it, against this file (man ssh-keygen).")
+@allowed_signers
 @shared
 @guarded
 def verify(reference: str, allowed_signers: str | None, store: str | None) -> int:
@@ -93,7 +93,7 @@ def verify(reference: str, allowed_signers: str | None, store: str | None) -> in
 @shared
 @guarded
 def sign(reference: str, key: str, store: str | None) -> int:
-    """Sign a baseline, so that who froze it can be checked; a signature is never replaced.
+    """Sign all versions of a name up to its newest, REFERENCE, so that who froze them can be checked; a signature is never replaced.
 
     Example: collapse-guard baselines sign news --key ~/.ssh/id_ed25519
     """

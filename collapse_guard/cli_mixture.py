@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.command import CANNOT_JUDGE, CLOSED, OPEN, guarded, hint, named_columns, shared, silence
+from collapse_guard.command import CANNOT_JUDGE, CLOSED, OPEN, allowed_signers, guarded, hint, named_columns, shared, silence
 from collapse_guard.urls import harmless
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_defau
 @click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--gold", required=True, type=click.Path(), help="What was frozen: a baseline stores no rows, and knows its own.")
 @click.option("--human-share", required=True, type=float, help="Least share of rows that are gold's own, between 0 and 1.")
+@allowed_signers
 @_output
 @_column
 @_group_column
@@ -82,6 +83,7 @@ def mix(
 @click.argument("batch", type=click.Path())
 @click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--gold", type=click.Path(), help="What was frozen, to fill modes that vanished.")
+@allowed_signers
 @_output
 @_column
 @_group_column

@@ -98,6 +98,13 @@ def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     return store(quiet(command))
 
 
+allowed_signers = click.option(
+    "--allowed-signers",
+    type=click.Path(),
+    help="File of SSH keys (man ssh-keygen): use a baseline only if one of them signed all versions of its name.",
+)
+
+
 def silence(_context: click.Context, _parameter: click.Parameter, quiet: bool) -> None:  # noqa: FBT001 - click's signature
     """Take away progress bars and hints."""
     if quiet:

@@ -31,6 +31,19 @@ def shown(text: str) -> str:
     return _SECRET.sub(r"\1…", _QUERY.sub(r"\1", _USER.sub("", text)))
 
 
+def did_you_mean(asked: str, known: Iterable[str]) -> str:
+    """Return the question that offers the known name which is nearly what was asked for, or nothing if none is.
+
+    Examples
+    --------
+    >>> did_you_mean(" Text", ["label", "text"]), did_you_mean("x", ["label"])
+    ("Did you mean 'text'?", '')
+    """
+    folded = {name.casefold().strip(): name for name in known}
+    near = get_close_matches(asked.casefold().strip(), folded, 1)
+    return f"Did you mean {folded[near[0]]!r}?" if near else ""
+
+
 class CollapseGuardError(Exception):
     """The base of every error that collapse-guard raises on purpose; its message has no secrets of URLs."""
 
@@ -54,9 +67,7 @@ class ColumnNotFoundError(InvalidInputError, KeyError):
         """Build the message from what was asked for and what is there."""
         missing, available = list(missing), list(available)
         wanted, there = ", ".join(map(repr, missing)), ", ".join(map(repr, available))
-        folded = {name.casefold().strip(): name for name in available}
-        near = get_close_matches(missing[0].casefold().strip(), folded, 1)
-        advice = f"Did you mean {folded[near[0]]!r}?" if near else "Name one of those."
+        advice = did_you_mean(missing[0], available) or "Name one of those."
         return cls(f"expected column {wanted}; the data has {there or 'no columns'}. {advice}")
 
 

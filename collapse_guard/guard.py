@@ -14,6 +14,7 @@ import numpy as np
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.build import build_baseline
+from collapse_guard.baseline.signature import signed
 from collapse_guard.baseline.store import Store, require_name
 from collapse_guard.embedders.choice import embedder_for_text
 from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
@@ -159,6 +160,7 @@ def check(
     training_rows: int | None = None,
     max_rows: int | None = None,
     confirm: str | None = None,
+    allowed_signers: str | Path | None = None,
 ) -> Verdict:
     """Measure ``batch`` against a baseline, and say whether it may pass.
 
@@ -176,6 +178,7 @@ def check(
         show. The batch is read twice; only copies of whole contents are counted among all of its rows
     confirm : the second embedder that gold was frozen with: where the verdict is in doubt (see
         :func:`collapse_guard.verdict.confirmation.in_doubt`), it reads 5,000 rows at most, or ``max_rows``, and its verdict is returned
+    allowed_signers : a file of SSH keys (``man ssh-keygen``): all versions of the baseline's name must be signed by one of them
 
     Raises
     ------
@@ -202,11 +205,7 @@ def check(
         raise InvalidInputError(msg)
     if max_rows is not None or confirm:
         _require_rereadable(batch)
-    if isinstance(baseline, str):
-        baseline = Store(store).load(baseline)
-    if not isinstance(baseline, Baseline):
-        msg = f"expected a Baseline, or its name, got {type(baseline).__name__}. Freeze one, or name one with `store`."
-        raise InvalidInputError(msg)
+    baseline = loaded(baseline, store, allowed_signers)
     _require_name(group_column)
     second = _companion(baseline, confirm) if confirm else None
     judged = partial(
@@ -221,6 +220,23 @@ def check(
         msg = "expected the rows that were screened, got others when they were read again. Write the batch to a file, or hold it in a table."
         raise InvalidInputError(msg)
     return confirmed(verdict, found, near, second.embedder_description["identity"])
+
+
+def loaded(baseline: Baseline | str, store: str | Path | None, allowed_signers: str | Path | None = None) -> Baseline:
+    """Return a baseline, read from the store if it is named.
+
+    Raises
+    ------
+    CollapseGuardError
+        No such baseline, one that is damaged, or not signed as ``allowed_signers`` asks.
+    """
+    if isinstance(baseline, str):
+        return Store(store).load(signed(Store(store), baseline, allowed_signers) if allowed_signers else baseline)
+    if allowed_signers or not isinstance(baseline, Baseline):
+        what = "the name of a signed baseline" if allowed_signers else "a Baseline, or its name"
+        msg = f"expected {what}, got {type(baseline).__name__}. Freeze one, or name one with `store`."
+        raise InvalidInputError(msg)
+    return baseline
 
 
 def _judged(

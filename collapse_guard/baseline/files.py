@@ -182,7 +182,10 @@ class RemoteFiles:
 
     def arrays(self, folder: str, digests: Mapping[str, str]) -> Arrays:  # noqa: D102
         paths = {name: self._path(f"{folder}/{name}") for name in digests}
-        found = self._system.cat(list(paths.values()), on_error="return")
+        try:
+            found = self._system.cat(list(paths.values()), on_error="return")
+        except Exception as error:
+            raise unreadable(self._address(folder), error) from error
         arrays = {}
         for name, digest in digests.items():
             data, address = found[paths[name]], self._address(f"{folder}/{name}")

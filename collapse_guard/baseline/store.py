@@ -18,7 +18,7 @@ from typing import Any
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.files import corrupt, files_at
 from collapse_guard.baseline.manifest import SCHEMA, Manifest, pack
-from collapse_guard.errors import BaselineNotFoundError, CorruptBaselineError, InvalidInputError, StoreError
+from collapse_guard.errors import BaselineNotFoundError, CorruptBaselineError, InvalidInputError, StoreError, did_you_mean
 
 DEFAULT_STORE = "gold"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -100,7 +100,7 @@ class Store:
     def verify(self, reference: str) -> Entry:
         """Check every byte of a baseline, and that all versions of its name are there; return its entry."""
         name, digest = self.resolve(reference)
-        for number, version in enumerate(self._log(name), start=1):
+        for number, version in enumerate(self.log(name), start=1):
             if _MANIFEST not in self.files.names(f"{name}/{version}"):
                 stated, named = self._at(name, _VERSIONS, f"{number:08d}"), self._at(name, version, _MANIFEST)
                 raise corrupt(" or ".join((stated, named)))
@@ -109,7 +109,7 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """Return every baseline of the store by name, and within a name in the order of its versions."""
-        return [self._entry(name, digest) for name in self._names() for digest in dict.fromkeys(self._log(name))]
+        return [self._entry(name, digest) for name in self._names() for digest in dict.fromkeys(self.log(name))]
 
     def resolve(self, reference: str) -> tuple[str, str]:
         """Return the name and the whole digest that ``name``, ``name@latest`` or ``name@digest`` means.
@@ -141,11 +141,13 @@ class Store:
             msg = f"expected a digest after the @, got {reference!r}. Give one, or leave the @ out to mean the latest version."
             raise BaselineNotFoundError(msg)
         require_name(name)
-        log = self._log(name)
+        log = self.log(name)
         if not log:
-            known = ", ".join(self._names()) or "none"
+            known = self._names()
+            meant = did_you_mean(name, known)
+            start = f"{meant} Or freeze" if meant else "Freeze"
             msg = (
-                f"expected a baseline {name!r} in the store {self.root}; it has: {known}. Freeze one with "
+                f"expected a baseline {name!r} in the store {self.root}; it has: {', '.join(known) or 'none'}. {start} one with "
                 f"`collapse-guard freeze GOLD --column COLUMN --name {name} --store {self.root}`, or name another store."
             )
             raise BaselineNotFoundError(msg)
@@ -200,13 +202,13 @@ class Store:
 
     def _entry(self, name: str, digest: str) -> Entry:
         manifest = self._manifest(name, digest)
-        latest = self._log(name)[-1] == digest
+        latest = self.log(name)[-1] == digest
         return Entry(name, digest, manifest.record["created_at"], manifest.content["facts"], latest)
 
     def _names(self) -> list[str]:
-        return [name for name in self.files.names("") if _NAME.fullmatch(name) and self._log(name)]
+        return [name for name in self.files.names("") if _NAME.fullmatch(name) and self.log(name)]
 
-    def _log(self, name: str) -> list[str]:
+    def log(self, name: str) -> list[str]:
         """Return the digests that the name has meant, the latest last; none of the numbers may be missing."""
         numbers = [number for number in self.files.names(f"{name}/{_VERSIONS}") if _VERSION.fullmatch(number)]
         log = []
@@ -219,7 +221,7 @@ class Store:
 
     def _append(self, name: str, digest: str) -> None:
         """Let the name mean ``digest``; of two writers of one number, one takes the next."""
-        log = self._log(name)
+        log = self.log(name)
         number = len(log) + 1
         while not log or log[-1] != digest:
             if self.files.create(f"{name}/{_VERSIONS}/{number:08d}", digest.encode()):

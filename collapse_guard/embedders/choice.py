@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.embedders.sentence import SentenceEmbedder
 from collapse_guard.embedders.static import StaticEmbedder, cached_static
-from collapse_guard.errors import CorruptBaselineError, EmbedderError, IncompatibleError, InvalidInputError
+from collapse_guard.errors import CorruptBaselineError, EmbedderError, IncompatibleError, InvalidInputError, did_you_mean
 
 _NAMES = ("static", "minilm", "vectors", "numeric")
 _HUB = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
@@ -40,9 +39,9 @@ def embedder_for_text(spec: str) -> Embedder:
     if not isinstance(spec, str) or not spec.strip():
         msg = f"expected the name of an embedder, got {spec!r}. Write static, minilm, or a model's name or folder."
         raise InvalidInputError(msg)
-    meant = get_close_matches(spec.casefold(), _NAMES, 1)
+    meant = did_you_mean(spec, _NAMES)
     if meant and spec not in _NAMES and "/" not in spec and not Path(spec).is_dir():
-        msg = f"expected an embedder, got {spec!r}. Did you mean {meant[0]!r}?"
+        msg = f"expected an embedder, got {spec!r}. {meant}"
         raise InvalidInputError(msg)
     return cached_static() if spec == "static" else SentenceEmbedder(spec)
 

@@ -83,7 +83,8 @@ def test_a_short_digest_names_and_does_not_pin(store: cg.Store) -> None:
 @pytest.mark.parametrize(
     ("reference", "error", "message"),
     [
-        ("other", BaselineNotFoundError, "it has: mixture"),
+        ("other", BaselineNotFoundError, "it has: mixture. Freeze one"),
+        ("mixtures", BaselineNotFoundError, "Did you mean 'mixture'.* Or freeze one"),
         ("mixture@000000000000", BaselineNotFoundError, "is not a digest"),
         (f"mixture@{'0' * 64}", BaselineNotFoundError, "is not a digest"),
         ("mixture@abc", BaselineNotFoundError, "is not a digest"),
@@ -335,7 +336,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 def test_an_ambiguous_digest_is_refused(store: cg.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prefix that means two baselines means none."""
-    monkeypatch.setattr(cg.Store, "_log", lambda *_: ["abcdef00" + "0" * 56, "abcdef11" + "1" * 56])
+    monkeypatch.setattr(cg.Store, "log", lambda *_: ["abcdef00" + "0" * 56, "abcdef11" + "1" * 56])
     with pytest.raises(BaselineNotFoundError, match="means several"):
         store.resolve("mixture@abcdef")
 

@@ -97,7 +97,7 @@ def test_it_is_saved_whole_and_shown(store: cg.Store, tmp_path: Path) -> None:
     suite = context.suites.add(gx.ExpectationSuite("gate"))
     suite.add_expectation(cge.ExpectGoldBaselineToBeIntact(baseline="mixture", store=store.root))
     (saved,) = context.suites.get("gate").to_json_dict()["expectations"]
-    assert saved["kwargs"] == {"baseline": "mixture", "store": store.root}
+    assert saved["kwargs"] == {"baseline": "mixture", "store": store.root, "allowed_signers": None}
     assert saved["meta"]["collapse_guard_version"]
     Path(store.root, "mixture", store.load("mixture").digest, "gold_keys.npy").unlink()
     definition = gx.ValidationDefinition(name="gate", data=asset.add_batch_definition_whole_dataframe("all"), suite=suite)
