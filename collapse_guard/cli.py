@@ -6,7 +6,6 @@ Standard output carries the result alone; progress, hints and errors go to stand
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ import click
 from collapse_guard.cli_baselines import baselines
 from collapse_guard.cli_gx import gx
 from collapse_guard.cli_mixture import emit, mix, repair
-from collapse_guard.command import OPEN, STATUS, guarded, hint, named_columns, shared, silence
+from collapse_guard.command import OPEN, STATUS, Commands, allowed_signers, guarded, hint, named_columns, shared, silence
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
+from collapse_guard.urls import harmless
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="collapse-guard")
 def main() -> None:
     """Stop model collapse before training: freeze gold data once, check every batch against it."""
@@ -42,6 +42,7 @@ def main() -> None:
 @click.option("--group-column", help="Column of GOLD and of batches that says which rows come together: day, source, document.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the cells and the random directions.")
 @click.option("--no-exemplars", is_flag=True, help="Keep no gold row in the baseline or in verdicts.")
+@allowed_signers
 @shared
 @guarded
 def freeze(
@@ -53,6 +54,7 @@ def freeze(
     extends: str | None,
     provenance_column: tuple[str, ...],
     no_exemplars: bool,
+    allowed_signers: str | None,
     **options: Any,  # noqa: ANN401
 ) -> int:
     """Freeze GOLD (parquet, csv, jsonl, arrow; a file, folder, glob or URL) as an immutable baseline.
@@ -69,8 +71,16 @@ def freeze(
     if extends:
         _require_parents_own(name, column, options | {"no_exemplars": no_exemplars})
         baseline = extend(
-            gold, extends, store=store, provenance_columns=named_columns(provenance_column), mode_column=options["mode_column"]
+            gold,
+            extends,
+            store=store,
+            provenance_columns=named_columns(provenance_column),
+            mode_column=options["mode_column"],
+            allowed_signers=allowed_signers,
         )
+    elif allowed_signers:
+        msg = "expected --allowed-signers with --extends, whose baseline must be signed, got it alone. Leave it out, and sign what you freeze."
+        raise InvalidInputError(msg)
     elif name and column:
         columns = column[0] if len(column) == 1 else column
         baseline = freeze_gold(gold, columns, name, store=store, exemplars=not no_exemplars, **options)
@@ -98,7 +108,7 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
 
 @main.command()
 @click.argument("batch", type=click.Path())
-@click.option("--baseline", required=True, help="name, name@latest or name@digest.")
+@click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--column", multiple=True, help="If the column is called otherwise than in gold.")
 @click.option("--group-column", help="If the column of groups is called otherwise than in gold.")
 @click.option(
@@ -122,7 +132,13 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
     show_default=True,
     help="What to print; github also writes the step summary of GitHub Actions.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Also write the verdict as JSON to this file.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Also write the verdict as JSON to this file: a new one, or an earlier verdict.",
+)
+@allowed_signers
 @shared
 @guarded
 def check(
@@ -138,11 +154,16 @@ def check(
 
     Example: collapse-guard check batch.csv --baseline news
     """
-    from collapse_guard.guard import check as check_batch  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.baseline.store import Store  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.guard import check as check_batch  # noqa: PLC0415
+    from collapse_guard.output import require_apart, require_verdict_path, write_verdict  # noqa: PLC0415
     from collapse_guard.verdict.formats import ERRORS, FORMATS, append_step_summary, to_markdown  # noqa: PLC0415
 
     columns = column[0] if len(column) == 1 else column
     try:
+        if output:
+            require_verdict_path(Path(output))
+            require_apart(Path(output), Store(store).root, batch)
         verdict = check_batch(batch, baseline, store=store, column=columns or None, **options)
     except CollapseGuardError as error:
         if form in ERRORS:
@@ -151,12 +172,12 @@ def check(
             append_step_summary(ERRORS["markdown"](str(error)))
         raise
     if output:
-        _write(Path(output), verdict.to_json())
-    click.echo(FORMATS[form](verdict))
+        write_verdict(Path(output), verdict.to_json())
+    click.echo(harmless(FORMATS[form](verdict)) if form == "json" else FORMATS[form](verdict))
     if form == "github":
         append_step_summary(to_markdown(verdict))
     name, _, digest = baseline.partition("@")
-    pinned = f"{name}@{verdict.baseline.digest[:12]}"
+    pinned = f"{name}@{verdict.baseline.digest}"
     if verdict.outcome == "closed":
         hint(f"collapse-guard baselines show {pinned}, and the runbook for a closed gate in README")
     elif verdict.passed and digest in ("", "latest"):
@@ -186,18 +207,3 @@ def demo(folder: str) -> int:
     run_checkpoint(made, click.echo)
     hint(f"collapse-guard check {folder}/generation-8.csv --baseline {NAME} --store {folder}/gold")
     return OPEN
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device is written into, not replaced
-            path.write_text(f"{text}\n", encoding="utf-8")
-            return
-        draft.write_text(f"{text}\n", encoding="utf-8")
-        draft.replace(path.resolve())
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        msg = f"expected to write the verdict to {path.absolute()}, but {error.strerror or error}. Choose a folder that exists and can be written."
-        raise InvalidInputError(msg) from error

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.command import OPEN, guarded, hint, shared
+from collapse_guard.command import OPEN, allowed_signers, guarded, hint, shared
+from collapse_guard.urls import shown
 
 if TYPE_CHECKING:
     from collapse_guard.baseline.store import Entry, Store
@@ -31,7 +32,7 @@ def list_baselines(store: str | None) -> int:
     for entry in entries:
         click.echo(_line(entry))
     if entries:
-        hint(f"collapse-guard baselines show {entries[-1].name}@{entries[-1].digest[:12]} --store {Store(store).root}")
+        hint(f"collapse-guard baselines show {entries[-1].name}@{entries[-1].digest} --store {Store(store).root}")
     else:
         hint(f"the store {Store(store).root} is empty: collapse-guard freeze GOLD --column COLUMN --name NAME")
     return OPEN
@@ -47,6 +48,7 @@ def show(reference: str, store: str | None) -> int:
     from collapse_guard.verdict.policy import Policy  # noqa: PLC0415
     from collapse_guard.verdict.power import power_card, render_card  # noqa: PLC0415
 
+    reference = Store(store).complete(reference)
     entry = Store(store).verify(reference)
     facts = entry.facts
     click.echo(_line(entry))
@@ -62,13 +64,13 @@ def show(reference: str, store: str | None) -> int:
     click.echo(f"modes      {len(facts['modes']):,}")
     for number, mode in enumerate(facts["modes"]):
         click.echo(f"  {number:>4}  {_mode(mode, number)}")
-    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
+    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest} --store {Store(store).root}")
     return OPEN
 
 
 @baselines.command()
 @click.argument("reference")
-@click.option("--allowed-signers", type=click.Path(), help="Also check who signed it, against this file (man ssh-keygen).")
+@allowed_signers
 @shared
 @guarded
 def verify(reference: str, allowed_signers: str | None, store: str | None) -> int:
@@ -76,10 +78,10 @@ def verify(reference: str, allowed_signers: str | None, store: str | None) -> in
     from collapse_guard.baseline.signature import signer  # noqa: PLC0415
     from collapse_guard.baseline.store import Store  # noqa: PLC0415
 
-    entry = Store(store).verify(reference)
+    entry = Store(store).verify(Store(store).complete(reference))
     signed = f", signed by {signer(Store(store), f'{entry.name}@{entry.digest}', allowed_signers)}" if allowed_signers else ""
     click.echo(f"intact {entry.name}@{entry.digest}{signed}")
-    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest[:12]} --store {Store(store).root}")
+    hint(f"collapse-guard check BATCH --baseline {entry.name}@{entry.digest} --store {Store(store).root}")
     return OPEN
 
 
@@ -91,14 +93,15 @@ def verify(reference: str, allowed_signers: str | None, store: str | None) -> in
 @shared
 @guarded
 def sign(reference: str, key: str, store: str | None) -> int:
-    """Sign a baseline, so that who froze it can be checked; a signature is never replaced.
+    """Sign all versions of a name up to its newest, REFERENCE, so that who froze them can be checked; a signature is never replaced.
 
     Example: collapse-guard baselines sign news --key ~/.ssh/id_ed25519
     """
     from collapse_guard.baseline.signature import sign as sign_baseline  # noqa: PLC0415
     from collapse_guard.baseline.store import Store  # noqa: PLC0415
 
-    click.echo(f"signed {sign_baseline(Store(store), reference, key)}")
+    reference = Store(store).complete(reference)
+    click.echo(f"signed {shown(sign_baseline(Store(store), reference, key))}")
     hint(f"collapse-guard baselines verify {reference} --allowed-signers FILE --store {Store(store).root}")
     return OPEN
 
@@ -109,7 +112,7 @@ def lineage(store: Store, reference: str) -> list[str]:
     parent = store.verify(reference).facts["parent"]
     while parent:
         entry = store.verify(parent)
-        found.append(f"{entry.name}@{entry.digest[:12]}  {entry.facts['rows']:>9,} rows  {entry.created_at}")
+        found.append(f"{entry.name}@{entry.digest}  {entry.facts['rows']:>9,} rows  {entry.created_at}")
         parent = entry.facts["parent"]
     return found
 
@@ -121,4 +124,4 @@ def _mode(mode: dict[str, Any], number: int) -> str:
 
 def _line(entry: Entry) -> str:
     latest = "  latest" if entry.latest else ""
-    return f"{entry.name}@{entry.digest[:12]}  {entry.facts['rows']:>9,} rows  {', '.join(entry.facts['columns'])}  {entry.created_at}{latest}"
+    return f"{entry.name}@{entry.digest}  {entry.facts['rows']:>9,} rows  {', '.join(entry.facts['columns'])}  {entry.created_at}{latest}"

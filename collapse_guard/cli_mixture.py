@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.command import CANNOT_JUDGE, CLOSED, OPEN, guarded, hint, named_columns, shared, silence
+from collapse_guard.command import CANNOT_JUDGE, CLOSED, OPEN, allowed_signers, guarded, hint, named_columns, shared, silence
+from collapse_guard.urls import harmless
 
 if TYPE_CHECKING:
     from collapse_guard.mixture import Counted
@@ -35,9 +36,10 @@ _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_defau
 
 @click.command()
 @click.argument("batch", type=click.Path())
-@click.option("--baseline", required=True, help="name, name@latest or name@digest.")
+@click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--gold", required=True, type=click.Path(), help="What was frozen: a baseline stores no rows, and knows its own.")
 @click.option("--human-share", required=True, type=float, help="Least share of rows that are gold's own, between 0 and 1.")
+@allowed_signers
 @_output
 @_column
 @_group_column
@@ -59,11 +61,13 @@ def mix(
     Rows of gold are declared human, the others stay as declared. Example: collapse-guard mix batch.csv --baseline news --gold gold.csv
     --human-share 0.3 -o training.csv
     """
-    from collapse_guard.mixture import NotEnoughGoldError  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.baseline.store import Store  # noqa: PLC0415 - seconds of imports that --help need not pay
+    from collapse_guard.mixture import NotEnoughGoldError  # noqa: PLC0415
     from collapse_guard.mixture import mix as mix_rows  # noqa: PLC0415
-    from collapse_guard.output import require_writable  # noqa: PLC0415
+    from collapse_guard.output import require_apart, require_writable  # noqa: PLC0415
 
     require_writable(Path(output))
+    require_apart(Path(output), Store(options["store"]).root, batch, gold)
     try:
         mixture = mix_rows(batch, gold, baseline, column=_columns(column), provenance_columns=named_columns(names), **options)
     except NotEnoughGoldError as error:
@@ -77,8 +81,9 @@ def mix(
 
 @click.command()
 @click.argument("batch", type=click.Path())
-@click.option("--baseline", required=True, help="name, name@latest or name@digest.")
+@click.option("--baseline", required=True, help="name, name@latest or name@digest; a digest is whole.")
 @click.option("--gold", type=click.Path(), help="What was frozen, to fill modes that vanished.")
+@allowed_signers
 @_output
 @_column
 @_group_column
@@ -136,7 +141,7 @@ def emit(verdict: Path, form: str, namespace: str, dataset: str | None) -> int:
     """
     from collapse_guard.emission import EMITTED, as_json, read_verdict  # noqa: PLC0415 - as above
 
-    click.echo(as_json(EMITTED[form](read_verdict(verdict), namespace=namespace, dataset=dataset)))
+    click.echo(harmless(as_json(EMITTED[form](read_verdict(verdict), namespace=namespace, dataset=dataset))))
     return OPEN
 
 

@@ -9,11 +9,13 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import click
 
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
+from collapse_guard.urls import harmless, shown
 
 OPEN, CLOSED, CANNOT_JUDGE = 0, 1, 2
 STATUS = {"open": OPEN, "closed": CLOSED, "undecided": CANNOT_JUDGE}
@@ -21,40 +23,69 @@ STATUS = {"open": OPEN, "closed": CLOSED, "undecided": CANNOT_JUDGE}
 Command = Callable[..., int]
 
 
-def guarded(command: Command) -> Callable[..., None]:
+class Commands(click.Group):
+    """Commands that return their exit status. Whatever else ends them, what cannot be printed included, is an error: status 2."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's own
+        """Run a command and leave the process with its status; click itself would leave with that of a closed gate."""
+        status = _status(lambda: super(Commands, self).main(*args, **extra | {"standalone_mode": False}))
+        _flushed(sys.stderr)
+        sys.exit(max(status, _flushed(sys.stdout)))
+
+
+def _flushed(stream: TextIO | None) -> int:
+    """Return 2 if what was printed cannot be written, and let it go: Python would try again at its end, with a status of its own."""
+    if stream is None:
+        return OPEN
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return CANNOT_JUDGE
+    return OPEN
+
+
+def guarded(command: Command) -> Command:
     """Turn every error into one line and status 2, so that a failure is never mistaken for a closed gate."""
 
     @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever click passes
+    def run(*args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - whatever click passes
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: click.echo(f"collapse-guard: {message}", err=True)
-            sys.exit(_status(lambda: command(*args, **kwargs)))
+            warnings.showwarning = lambda message, *_, **__: complain(f"collapse-guard: {message}")
+            return _status(lambda: command(*args, **kwargs))
 
     return run
 
 
-def _status(command: Callable[[], int]) -> int:
+def complain(text: str) -> None:
+    """Print a line on standard error, if it can be written: what is said there decides nothing."""
+    with suppress(OSError, ValueError):
+        click.echo(harmless(shown(text)), err=True)
+
+
+def _status(command: Callable[[], Any]) -> int:
+    """Return the status of a command, 0 of what returns none, and 2 of all that fails."""
     try:
-        return command()
+        return int(command() or OPEN)
     except CollapseGuardError as error:
-        click.echo(f"collapse-guard: {error}", err=True)
-    except (click.exceptions.Exit, click.ClickException):
-        raise
+        complain(f"collapse-guard: {error}")
+    except click.ClickException as error:
+        with suppress(OSError, ValueError):
+            error.show()
     except (KeyboardInterrupt, click.Abort):
-        click.echo("collapse-guard: interrupted", err=True)  # click would exit with the status of a closed gate
-    except BrokenPipeError:
-        pass  # the reader of our output left; the status still must not be that of a closed gate
+        complain("collapse-guard: interrupted")  # click would exit with the status of a closed gate
+    except (BrokenPipeError, SystemExit):
+        pass  # the reader of our output left, which click ends as if the gate had closed
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        click.echo(
-            f"collapse-guard: an unexpected error ({type(error).__name__}: {error}). Please report it with {_log()}.", err=True
-        )
+        complain(f"collapse-guard: an unexpected error ({type(error).__name__}: {error}). Please report it with {_log()}.")
     return CANNOT_JUDGE
 
 
 def _log() -> str:
     try:
         with tempfile.NamedTemporaryFile("w", prefix="collapse-guard-", suffix=".log", delete=False) as file:
-            traceback.print_exc(file=file)
+            file.write(shown(traceback.format_exc()))
     except OSError:
         return f"this: {traceback.format_exc()}"
     return file.name
@@ -65,6 +96,13 @@ def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     store = click.option("--store", type=click.Path(), help="Folder or URL of baselines; default COLLAPSE_GUARD_STORE, or ./gold.")
     quiet = click.option("--quiet", is_flag=True, expose_value=False, callback=silence, help="No progress bars, no hints.")
     return store(quiet(command))
+
+
+allowed_signers = click.option(
+    "--allowed-signers",
+    type=click.Path(),
+    help="File of SSH keys (man ssh-keygen): use a baseline only if one of them signed all versions of its name.",
+)
 
 
 def silence(_context: click.Context, _parameter: click.Parameter, quiet: bool) -> None:  # noqa: FBT001 - click's signature
@@ -85,4 +123,4 @@ def named_columns(names: tuple[str, ...]) -> dict[str, str]:
 def hint(text: str) -> None:
     """Say what to do next, on standard error."""
     if os.environ.get("COLLAPSE_GUARD_QUIET") != "1":
-        click.echo(f"next: {text}", err=True)
+        complain(f"next: {text}")

@@ -43,7 +43,13 @@ def to_openlineage(verdict: Record, *, namespace: str = NAMESPACE, dataset: str 
     ----------
     verdict : what ``Verdict.to_dict`` returns
     namespace, dataset : what the batch is called elsewhere in the lineage; its id if left out
+
+    Raises
+    ------
+    InvalidInputError
+        What is given is no verdict.
     """
+    _require_verdict(verdict)
     tests = [_gate(verdict), *(_test(finding, verdict["policy"]["fail_on"]) for finding in verdict["findings"])]
     batch, gold = verdict["batch"], verdict["baseline"]
     producer = _producer(verdict)
@@ -83,8 +89,9 @@ def to_prov(verdict: Record, *, namespace: str = NAMESPACE, dataset: str | None 
     Raises
     ------
     InvalidInputError
-        A batch that did not pass has no such record.
+        A batch that did not pass has no such record, nor has what is no verdict.
     """
+    _require_verdict(verdict)
     if verdict["phase"] not in ("healthy", "shifted"):  # in shadow mode a collapsed batch passes too
         msg = f"expected the verdict of a batch that passed, not narrower, got one that is {verdict['outcome']}: {verdict['reason']}. Emit openlineage instead."
         raise InvalidInputError(msg)
@@ -127,7 +134,7 @@ def to_prov(verdict: Record, *, namespace: str = NAMESPACE, dataset: str | None 
                 "@id": ids["agent"],
                 "@type": ["prov:SoftwareAgent", "sc:SoftwareApplication"],
                 "name": "collapse-guard",
-                "softwareVersion": verdict["versions"]["collapse-guard"],
+                "softwareVersion": _judged_by(verdict),
             },
             {
                 "@id": ids["verdict"],
@@ -156,19 +163,29 @@ def read_verdict(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = (
             f"expected the JSON of a verdict, but {path.absolute()} cannot be read as such. Write it with collapse-guard check -o."
         )
         raise InvalidInputError(msg) from error
-    found = best_match(Draft202012Validator(verdict_schema()).iter_errors(record))
-    if found:
-        msg = (
-            f"expected a verdict of schema {SCHEMA}, but {path.absolute()} differs at {found.json_path}. "
-            "Write it with collapse-guard check -o, of this version."
-        )
-        raise InvalidInputError(msg)
+    try:
+        _require_verdict(record)
+    except InvalidInputError as error:
+        msg = f"{error} ({path.absolute()})"
+        raise InvalidInputError(msg) from error
     return dict(record)
+
+
+def _require_verdict(record: Any) -> None:  # noqa: ANN401 - any JSON
+    """Refuse what is no verdict of this version."""
+    try:
+        found = best_match(Draft202012Validator(verdict_schema()).iter_errors(record))
+        at = found and found.json_path
+    except RecursionError:
+        at = "$, which is nested too deeply"
+    if at:
+        msg = f"expected a verdict of schema {SCHEMA}, but it differs at {at}. Write it with collapse-guard check -o, of this version."
+        raise InvalidInputError(msg)
 
 
 def as_json(document: Mapping[str, Any]) -> str:
@@ -203,7 +220,7 @@ def _test(finding: Record, fail_on: Any) -> dict[str, Any]:  # noqa: ANN401 - on
         "status": "fail" if finding["failed"] else "pass",
         "severity": "error" if closes else "warn",
         "type": finding["family"],
-        "description": MEANINGS[finding["statistic"]],
+        "description": MEANINGS.get(finding["statistic"], finding["statistic"]),
         "expected": json.dumps(finding["expected"]),
         "actual": json.dumps(finding["value"]),
         "params": {name: finding[name] for name in ("ratio", "low", "high", "p_value", "floor")},
@@ -240,7 +257,12 @@ def _version(digest: str, producer: str) -> dict[str, Any]:
 
 
 def _producer(verdict: Record) -> str:
-    return f"urn:collapse-guard:{verdict['versions']['collapse-guard']}"
+    return f"urn:collapse-guard:{_judged_by(verdict)}"
+
+
+def _judged_by(verdict: Record) -> str:
+    """Return the version that judged, which a verdict of other makers need not state."""
+    return str(verdict["versions"].get("collapse-guard", "unknown"))
 
 
 def _run(verdict: Record) -> str:

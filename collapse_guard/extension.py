@@ -14,7 +14,7 @@ from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.store import Store
 from collapse_guard.candidates import rank_within, row_keys
 from collapse_guard.errors import InvalidInputError
-from collapse_guard.guard import check, freeze
+from collapse_guard.guard import check, freeze, loaded
 from collapse_guard.provenance.report import check_provenance
 from collapse_guard.rows import Rows, held
 
@@ -26,6 +26,7 @@ def extend(
     store: str | Path | None = None,
     provenance_columns: Mapping[str, str] | None = None,
     mode_column: str | None = None,
+    allowed_signers: str | Path | None = None,
 ) -> Baseline:
     """Freeze ``gold``, all rows of ``parent`` and new ones, as the next version of the parent's name.
 
@@ -38,6 +39,7 @@ def extend(
     parent : ``name`` or ``name@digest``
     provenance_columns : which column is which field of provenance, of those that are called otherwise, as ``{"origin": "src_type"}``
     mode_column : as for :func:`collapse_guard.freeze`; all else is the parent's
+    allowed_signers : as for :func:`collapse_guard.check`, of the parent
 
     Raises
     ------
@@ -46,7 +48,7 @@ def extend(
     CollapseDetected, Undecided
         New rows that the gate does not let in.
     """
-    before = _latest(Store(store), parent)
+    before = _latest(Store(store), loaded(parent, store, allowed_signers))
     gold = held(gold)  # read twice
     new = _new_rows(Rows(gold, before.columns, before.kind), before)
     _require_human(new, provenance_columns)
@@ -64,11 +66,10 @@ def extend(
     )
 
 
-def _latest(store: Store, parent: str) -> Baseline:
-    before = store.load(parent)
+def _latest(store: Store, before: Baseline) -> Baseline:
     latest = store.resolve(before.name)[1]
     if before.digest != latest:
-        msg = f"expected the latest {before.name}, {latest[:12]}, got {before.digest[:12]}: later rows would be lost. Extend the latest."
+        msg = f"expected the latest {before.name}, {latest}, got {before.digest}: later rows would be lost. Extend the latest."
         raise InvalidInputError(msg)
     return before
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.build import build_baseline
+from collapse_guard.baseline.signature import signed
 from collapse_guard.baseline.store import Store, require_name
 from collapse_guard.embedders.choice import embedder_for_text
 from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
@@ -91,10 +92,11 @@ def freeze(
     (2000, 'vectors')
     """
     require_name(name)
-    if seed < 0:
-        msg = f"expected a seed of 0 or more, got {seed}. Choose another."
-        raise InvalidInputError(msg)
+    Store(store).require_writable()
+    _require_whole("seed", seed, least=0)
     columns = columns_of(column)
+    for beside in (group_column, mode_column):
+        _require_name(beside)
     if {group_column, mode_column} & set(columns):
         msg = f"expected groups and modes in columns of their own, got the measured column {', '.join(map(repr, columns))}. Name another."
         raise InvalidInputError(msg)
@@ -106,6 +108,9 @@ def freeze(
             f"expected at least {FEWEST_GOLD_ROWS:,} gold rows with a value in {', '.join(map(repr, columns))}, got "
             f"{len(rows.values):,} (and {rows.nulls:,} empty). Gather more; {ADVISED_GOLD_ROWS:,} or more judge well."
         )
+        raise InsufficientDataError(msg)
+    if all(np.array_equal(value, rows.values[0]) for value in rows.values):
+        msg = f"expected gold that varies, got {len(rows.values):,} rows of one value in {', '.join(map(repr, columns))}. Name another column."
         raise InsufficientDataError(msg)
     if len(rows.values) < ADVISED_GOLD_ROWS:
         warnings.warn(
@@ -189,6 +194,7 @@ def check(
     max_rows: int | None = None,
     max_empty: float | None = None,
     confirm: str | None = None,
+    allowed_signers: str | Path | None = None,
 ) -> Verdict:
     """Measure ``batch`` against a baseline, and say whether it may pass.
 
@@ -207,6 +213,7 @@ def check(
     max_empty : the share of empty rows from which on the gate cannot judge; gold's share and 10 % of all rows more if left out
     confirm : the second embedder that gold was frozen with: where the verdict is in doubt (see
         :func:`collapse_guard.verdict.confirmation.in_doubt`), it reads 5,000 rows at most, or ``max_rows``, and its verdict is returned
+    allowed_signers : a file of SSH keys (``man ssh-keygen``): all versions of the baseline's name must be signed by one of them
 
     Raises
     ------
@@ -221,20 +228,20 @@ def check(
     >>> check(pd.DataFrame({"v": list(rng.standard_normal((500, 8)))}), frozen).outcome
     'open'
     """
-    policy = Policy.of(fail_on, alpha, floors, max_empty)
-    if training_rows is not None and training_rows < 1:
-        msg = f"expected training_rows of at least 1, got {training_rows}. Leave it out if it is not known."
+    if not isinstance(floors, Mapping | None):
+        msg = f"expected floors by family, as {{'tail': 0.1}}, got {floors!r}. Leave them out for the defaults."
         raise InvalidInputError(msg)
-    if max_rows is not None and (not isinstance(max_rows, int) or isinstance(max_rows, bool) or max_rows < 1):
-        msg = f"expected max_rows to be a whole number of at least 1, got {max_rows!r}. Leave it out to measure every row."
+    policy = Policy.of(fail_on, alpha, floors, max_empty)
+    for name, number in {"training_rows": training_rows, "max_rows": max_rows}.items():
+        if number is not None:
+            _require_whole(name, number, least=1)
+    if not isinstance(batch_id, str | None):
+        msg = f"expected a text as batch_id, got {batch_id!r}. Leave it out to use the batch's digest."
         raise InvalidInputError(msg)
     if max_rows is not None or confirm:
         _require_rereadable(batch)
-    if isinstance(baseline, str):
-        baseline = Store(store).load(baseline)
-    if not isinstance(baseline, Baseline):
-        msg = f"expected a Baseline, or its name, got {type(baseline).__name__}. Freeze one, or name one with `store`."
-        raise InvalidInputError(msg)
+    baseline = loaded(baseline, store, allowed_signers)
+    _require_name(group_column)
     second = _companion(baseline, confirm) if confirm else None
     judged = partial(
         _judged, batch, policy=policy, column=column, group_column=group_column, batch_id=batch_id, training_rows=training_rows
@@ -248,6 +255,23 @@ def check(
         msg = "expected the rows that were screened, got others when they were read again. Write the batch to a file, or hold it in a table."
         raise InvalidInputError(msg)
     return confirmed(verdict, found, near, second.embedder_description["identity"])
+
+
+def loaded(baseline: Baseline | str, store: str | Path | None, allowed_signers: str | Path | None = None) -> Baseline:
+    """Return a baseline, read from the store if it is named.
+
+    Raises
+    ------
+    CollapseGuardError
+        No such baseline, one that is damaged, or not signed as ``allowed_signers`` asks.
+    """
+    if isinstance(baseline, str):
+        return Store(store).load(signed(Store(store), baseline, allowed_signers) if allowed_signers else baseline)
+    if allowed_signers or not isinstance(baseline, Baseline):
+        what = "the name of a signed baseline" if allowed_signers else "a Baseline, or its name"
+        msg = f"expected {what}, got {type(baseline).__name__}. Freeze one, or name one with `store`."
+        raise InvalidInputError(msg)
+    return baseline
 
 
 def _judged(
@@ -269,6 +293,18 @@ def _judged(
     found = measured(batch, baseline, column=column, group_column=group_column, drawn=drawn)
     seconds = {"profile": time.perf_counter() - started}
     return judge_anchored(found, baseline, policy, census=census if drawn else None, seconds=seconds, **told), census
+
+
+def _require_whole(name: str, number: object, *, least: int) -> None:
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        msg = f"expected {name} to be a whole number of at least {least}, got {number!r}. Choose another, or leave it out."
+        raise InvalidInputError(msg)
+
+
+def _require_name(column: object) -> None:
+    if not isinstance(column, str | None):
+        msg = f"expected the name of a column, got {column!r}. Write it as a text."
+        raise InvalidInputError(msg)
 
 
 def _require_rereadable(batch: Any) -> None:  # noqa: ANN401 - as above

@@ -146,7 +146,7 @@ def draw(
 
 
 def _columns(column: str | Sequence[str] | None, baseline: Baseline) -> tuple[str, ...]:
-    return aligned(columns_of(column), baseline) if column else baseline.columns
+    return baseline.columns if column is None else aligned(columns_of(column), baseline)
 
 
 def _chunks(batch: Any, columns: Sequence[str], baseline: Baseline, group_column: str | None) -> Iterator[Chunk]:  # noqa: ANN401 - as above
@@ -193,9 +193,9 @@ def encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> Encoded
 
 def columns_of(column: str | Sequence[str]) -> tuple[str, ...]:
     """Return one column, or several, as several."""
-    columns = (column,) if isinstance(column, str) else tuple(column)
-    if not columns:
-        msg = "expected a column, got none. Name the column to measure with `column`."
+    columns = (column,) if isinstance(column, str) else tuple(column) if isinstance(column, Iterable) else (column,)
+    if not columns or not all(isinstance(each, str) for each in columns):
+        msg = f"expected a column, or several, by name, got {column!r}. Name the column to measure with `column`."
         raise InvalidInputError(msg)
     return columns
 

@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from collapse_guard.anchors import is_among
 from collapse_guard.baseline.baseline import Baseline
-from collapse_guard.baseline.store import Store
 from collapse_guard.candidates import Candidates, chosen_rows, find_candidates, first_met, row_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.families.comparison import Comparison
 from collapse_guard.families.modes import mode_losses
+from collapse_guard.guard import loaded
 from collapse_guard.measuring import aligned, columns_of, measured
 from collapse_guard.output import drafted
 from collapse_guard.profile import Profile
@@ -116,6 +116,7 @@ def mix(
     *,
     human_share: float,
     store: str | Path | None = None,
+    allowed_signers: str | Path | None = None,
     column: str | Sequence[str] | None = None,
     group_column: str | None = None,
     provenance_columns: Mapping[str, str] | None = None,
@@ -131,6 +132,7 @@ def mix(
     ----------
     gold : what the baseline was frozen from: it stores no rows, and knows them by their keys
     human_share : between 0 and 1; only gold's rows count, whatever a batch declares
+    allowed_signers : as in :func:`collapse_guard.check`
     column, group_column : of the batch, if called otherwise than in gold
     provenance_columns : what the fields of the provenance vocabulary are called, if otherwise, as ``{"origin": "author"}``
 
@@ -154,7 +156,7 @@ def mix(
     if not 0 < human_share < 1:
         msg = f"expected a human share between 0 and 1, got {human_share}. 0.3 makes three rows in ten human."
         raise InvalidInputError(msg)
-    baseline = Store(store).load(baseline) if isinstance(baseline, str) else baseline
+    baseline = loaded(baseline, store, allowed_signers)
     declaration = Declaration(baseline.reference, dict(provenance_columns or {}))
     incoming, own = sources(batch, gold, baseline, column, group_column)
     declaration.require_apart(incoming.columns)

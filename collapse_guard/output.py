@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from collapse_guard.errors import CollapseGuardError, InvalidInputError, StoreError
+from collapse_guard.urls import harmless, local_path
+
+_LARGEST_VERDICT = 64 << 20
 
 
 class JsonLinesWriter:
@@ -92,16 +96,19 @@ def drafted(path: Path, schema: pa.Schema) -> Iterator[Draft]:
 
 
 @contextmanager
-def _hidden(path: Path) -> Iterator[BinaryIO]:
+def _hidden(path: Path, *, replacing: bool = False) -> Iterator[BinaryIO]:
     """Give a hidden file beside ``path``, which takes its name at the end unless it is empty."""
-    require_new(path)
-    hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    if not replacing:
+        require_new(path)
+    hidden = path.with_name(f".{uuid.uuid4().hex}")
     try:
-        with hidden.open("xb") as file:
+        with hidden.open("xb") as file:  # x follows no link
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if hidden.stat().st_size:
+        if replacing:
+            hidden.replace(path)
+        elif hidden.stat().st_size:
             os.link(hidden, path)  # unlike a rename, never over another file
     except FileExistsError:
         require_new(path)
@@ -109,10 +116,14 @@ def _hidden(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         if isinstance(error, CollapseGuardError):
             raise
-        msg = f"expected to write {path.absolute()}, but {error.strerror or error}. Choose a folder that exists and can be written."
-        raise StoreError(msg) from error
+        raise _unwritten(path, error) from error
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> StoreError:
+    msg = f"expected to write {path.absolute()}, but {error.strerror or error}. Choose a folder that exists and can be written."
+    return StoreError(msg)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -129,18 +140,78 @@ def write_text(path: Path, text: str) -> None:
         file.write(f"{text}\n".encode())
 
 
-def require_writable(path: Path) -> None:
-    """Refuse a path that is taken, in no folder, or of a format that is not written: before the work, not after it."""
-    require_new(path)
-    _writer(path, pa.schema([]))
+def write_verdict(path: Path, text: str) -> None:
+    """Write the JSON of a verdict to a new file or over that of an earlier verdict, whole or not at all; a pipe or device is written into.
+
+    Raises
+    ------
+    InvalidInputError
+        ``path`` is something else that must stay.
+    StoreError
+        It cannot be written.
+    """
+    require_verdict_path(path)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(f"{harmless(text)}\n", encoding="utf-8")
+            return
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    with _hidden(path, replacing=path.exists()) as file:
+        file.write(f"{harmless(text)}\n".encode())
+
+
+def require_verdict_path(path: Path) -> None:
+    """Refuse a path where a verdict may not be written: a file that is no verdict, a link to one, or in no folder."""
+    if (
+        path.is_dir()
+        or (path.is_file() and (path.is_symlink() or not _is_verdict(path)))
+        or (path.is_symlink() and not path.exists())
+    ):
+        msg = f"expected a new file, or an earlier verdict to replace, but {path.absolute()} is neither: nothing else is overwritten. Name another."
+        raise InvalidInputError(msg)
+    _require_folder(path)
+
+
+def _is_verdict(path: Path) -> bool:
+    """Return whether a file is the JSON of a verdict, of any version."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_VERDICT)
+        return str(json.loads(data)["schema"]).startswith("collapse-guard/verdict@")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def require_apart(path: Path, *places: Any) -> None:  # noqa: ANN401 - paths and URLs, or data frames, which lie nowhere
+    """Refuse an output in a place that is read or must not change: the store, a batch, gold, or a folder or glob of them."""
+    target = os.path.realpath(path)
+    for place in places:
+        home = local_path(place) if isinstance(place, str | Path) else None
+        real = os.path.realpath(home) if home else ""
+        if real and (f"{target}/".startswith(f"{real}/") or fnmatch(target, real)):
+            msg = (
+                f"expected an output apart from the store, the batch and gold, but {path.absolute()} lies in {home}. Name another."
+            )
+            raise InvalidInputError(msg)
+
+
+def _require_folder(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         msg = f"expected to write {path.absolute()}, but there is no such folder. Choose a folder that exists and can be written."
         raise InvalidInputError(msg)
 
 
+def require_writable(path: Path) -> None:
+    """Refuse a path that is taken, in no folder, or of a format that is not written: before the work, not after it."""
+    require_new(path)
+    _writer(path, pa.schema([]))
+    _require_folder(path)
+
+
 def require_new(path: Path) -> None:
     """Refuse a path that is taken."""
-    if path.exists():
+    if os.path.lexists(path):
         msg = f"expected a file that is not there yet, but {path.absolute()} is: nothing is overwritten. Name another, or move it away."
         raise InvalidInputError(msg)
 

@@ -18,9 +18,9 @@ from collapse_guard.contents import known_keys, text_keys, vector_keys
 from collapse_guard.declared import Declaration, conformed
 from collapse_guard.earlier import Repeating, repeating
 from collapse_guard.families.comparison import TWO_SIDED_95
-from collapse_guard.guard import check
+from collapse_guard.guard import check, loaded
 from collapse_guard.mixture import declared_anchors, declared_rows, merged_schema, sources
-from collapse_guard.output import drafted, require_new, require_writable, write_text
+from collapse_guard.output import drafted, require_apart, require_new, require_writable, write_text
 from collapse_guard.rows import Rows, held
 from collapse_guard.vectors import Counts, Flags, Floats, Keys
 from collapse_guard.verdict.changes import ModeChange
@@ -60,6 +60,7 @@ def repair(
     *,
     gold: Any = None,  # noqa: ANN401 - as batch
     store: str | Path | None = None,
+    allowed_signers: str | Path | None = None,
     column: str | Sequence[str] | None = None,
     group_column: str | None = None,
     provenance_columns: Mapping[str, str] | None = None,
@@ -82,7 +83,7 @@ def repair(
     Parameters
     ----------
     gold : what the baseline was frozen from; without it, nothing is filled; where nothing is, no provenance column is added
-    column, group_column, fail_on, alpha : as in :func:`collapse_guard.check`
+    allowed_signers, column, group_column, fail_on, alpha : as in :func:`collapse_guard.check`
     provenance_columns, seed : as in :func:`collapse_guard.mixture.mix`
 
     Raises
@@ -93,9 +94,10 @@ def repair(
     path = Path(output)
     beside = [path.with_name(f"{path.name}.{when}.json") for when in ("before", "after")]
     require_writable(path)
+    require_apart(path, Store(store).root, batch, gold)
     for each in beside:
         require_new(each)
-    baseline = Store(store).load(baseline) if isinstance(baseline, str) else baseline
+    baseline = loaded(baseline, store, allowed_signers)
     policy: dict[str, Any] = {"group_column": group_column, "fail_on": fail_on, "alpha": alpha}
     batch = held(batch)
     before = check(batch, baseline, column=column, **policy)

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from collapse_guard.engines.columns import Kind, chunks
 from collapse_guard.engines.files import file_batches, file_columns
-from collapse_guard.engines.frames import frame_batches, require_columns
+from collapse_guard.engines.frames import as_reader, frame_batches, require_columns
 from collapse_guard.errors import InsufficientDataError, InvalidInputError
 from collapse_guard.vectors import Flags
 
@@ -102,11 +102,8 @@ def held(source: Any) -> Any:  # noqa: ANN401 - any source
     """Return a source that can be read several times."""
     if isinstance(source, str | Path | pd.DataFrame | ds.Dataset | pa.Table):
         return source
-    if hasattr(source, "__arrow_c_stream__"):
-        table = pa.table(source)
-        return table.cast(pa.schema([each.with_type(_without_views(each.type)) for each in table.schema]))
-    msg = f"expected a path, a pandas or polars DataFrame, an Arrow table or data set, got {type(source).__name__}. Convert it to one of those."
-    raise InvalidInputError(msg)
+    table = as_reader(source).read_all()
+    return table.cast(pa.schema([each.with_type(_without_views(each.type)) for each in table.schema]))
 
 
 def taken(values: Any, wanted: Flags) -> Any:  # noqa: ANN401 - texts or numbers

@@ -1,16 +1,21 @@
-"""Places known by a URL, which fsspec opens: one way in, and one way to name them in messages."""
+"""Places known by a URL, which fsspec opens: one way in, and one way to name them in messages, which hide and steer nothing."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
-from collapse_guard.errors import InvalidInputError
+from collapse_guard.errors import InvalidInputError, shown
 
+__all__ = ["harmless", "local_path", "opened", "shown"]
+
+_STEERING = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Control characters but the end of a line, those that are not seen, and halves of characters."""
 _EXTRAS = {"s3": "s3", "s3a": "s3", "http": "http", "https": "http"}
-_USER = re.compile(r"(?<=://)[^/\s@]+@")
-_QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\")]*")
 
 
 def local_path(place: str | Path) -> Path | None:
@@ -21,6 +26,12 @@ def local_path(place: str | Path) -> Path | None:
     >>> local_path("gold"), local_path("file:///tmp/gold"), local_path("s3://bucket/gold")
     (PosixPath('gold'), PosixPath('/tmp/gold'), None)
     """
+    if not isinstance(place, str | Path):
+        msg = f"expected a path or URL as a text, got {place!r}. Write it so."
+        raise InvalidInputError(msg)
+    if "\0" in str(place):
+        msg = f"expected a path or URL, got {str(place)!r}, which has a character of code 0. Choose another."
+        raise InvalidInputError(msg)
     if isinstance(place, Path) or "://" not in place:
         return Path(place)
     protocol, _, path = place.partition("://")
@@ -49,12 +60,12 @@ def opened(url: str, **options: Any) -> tuple[Any, str]:  # noqa: ANN401 - whate
         raise InvalidInputError(msg) from error
 
 
-def shown(text: str) -> str:
-    """Return ``text`` without what a URL in it may hide: a user and password, or a query with a signature.
+def harmless(text: str) -> str:
+    r"""Return ``text`` with characters that steer a terminal or turn the direction of writing as JSON escapes them; lines stay lines.
 
     Examples
     --------
-    >>> shown("no access to https://me:word@host/a.csv?X-Amz-Signature=1f2e")
-    'no access to https://host/a.csv'
+    >>> print(harmless('{"id": "\x9b31m\u202e"}'))
+    {"id": "\u009b31m\u202e"}
     """
-    return _QUERY.sub(r"\1", _USER.sub("", text))
+    return str(_STEERING.sub(lambda found: json.dumps(found[0])[1:-1], text))

@@ -102,7 +102,7 @@ def _stacked(values: Sequence[Any] | npt.NDArray[Any]) -> Vectors:
             if isinstance(values, np.ndarray) and values.dtype != object:
                 return np.ascontiguousarray(values, dtype=np.float32)
             rows = [np.asarray(row, dtype=np.float32) for row in values]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         msg = f"expected vectors of numbers, got {_first_odd(values)}. Choose a column that holds lists of numbers."
         raise InvalidInputError(msg) from error
     shapes = {row.shape for row in rows}
@@ -117,6 +117,6 @@ def _first_odd(values: Sequence[Any] | npt.NDArray[Any]) -> str:
     for row, value in enumerate(values):
         try:
             np.asarray(value, dtype=np.float32)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return f"a value of type {type(value).__name__} in row {row:,} of a chunk"
     return "something else"

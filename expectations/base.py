@@ -36,15 +36,25 @@ class BaselineExpectation(PinnedExpectation, ColumnAggregateExpectation):
         default=None, description="The column that says which rows come together, if it is called otherwise than in gold."
     )
 
+    allowed_signers: str | SuiteParameterDict[str, Any] | None = pydantic.Field(
+        default=None, description="File of SSH keys, one of which must have signed all versions of the baseline's name."
+    )
+
     metric_dependencies: ClassVar[tuple[str, ...]] = (PROFILE,)
     domain_keys: ClassVar = ("batch_id", "column", "column_list", "row_condition", "condition_parser")
-    shared_keys: ClassVar = ("baseline", "store", "group_column")
+    shared_keys: ClassVar = ("baseline", "store", "group_column", "allowed_signers")
 
     @pydantic.root_validator(skip_on_failure=True)
     def _one_domain(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - a class method by its decorator
         """Hold an expectation to one column, or one list of them."""
         if (values.get("column") is None) == (values.get("column_list") is None):
             msg = "expected either column or column_list. Name one text or vector column, or a list of numeric columns."
+            raise ValueError(msg)
+        if "<" in (values.get("column") or ""):
+            msg = (
+                f"expected a column whose name has no <, got {values['column']!r}: Data Docs of Great Expectations print the names of columns as "
+                "HTML. Rename it, or select it under another name."
+            )
             raise ValueError(msg)
         return values
 

@@ -25,6 +25,7 @@ class ExpectColumnEmbeddingTailMassRatioToBeBetween(StatisticExpectation):
         baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
         store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
         group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
+        allowed_signers (str or None): File of SSH keys (`man ssh-keygen`), one of which must have signed all versions of the name.
         cut (float): 0.2, 0.1 or 0.05: the share of healthy rows that lie in the rare regions.
         min_value (float or None): The lower bound; no bound if None.
         max_value (float or None): The upper bound; no bound if None.

@@ -22,6 +22,7 @@ class ExpectColumnLexicalDiversityRatioToBeBetween(StatisticExpectation):
         baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
         store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
         group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
+        allowed_signers (str or None): File of SSH keys (`man ssh-keygen`), one of which must have signed all versions of the name.
         measure (str): `vocabulary` (distinct words), `rare_words` (those of gold still met) or `phrases` (of four words).
         min_value (float or None): The lower bound; no bound if None.
         max_value (float or None): The upper bound; no bound if None.

@@ -27,6 +27,7 @@ class ExpectColumnNotToShowCollapse(BaselineExpectation):
         baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
         store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
         group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
+        allowed_signers (str or None): File of SSH keys (`man ssh-keygen`), one of which must have signed all versions of the name.
         fail_on (str): The mildest phase that fails: shifted, early, mid, late, or never.
         alpha (float): The share of healthy batches in which any narrowing statistic is called significant.
         floors (dict): By family, the loss that matters; those of README, saved with the suite.

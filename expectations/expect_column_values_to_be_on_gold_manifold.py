@@ -24,6 +24,7 @@ class ExpectColumnValuesToBeOnGoldManifold(RowExpectation):
         baseline (str): The baseline: `name`, which means its latest version, or `name@digest`.
         store (str or None): Folder of baselines; `COLLAPSE_GUARD_STORE`, or `./gold`, if left out.
         group_column (str or None): The column of groups, where gold has one, if it is called otherwise here.
+        allowed_signers (str or None): File of SSH keys (`man ssh-keygen`), one of which must have signed all versions of the name.
         mostly (float): Successful if at least this share of the rows is as expected.
 
     Returns:

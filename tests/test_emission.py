@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,35 @@ def test_other_files_are_refused(verdicts: dict[str, Verdict], tmp_path: Path, c
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["openlineage", "prov"])
+def test_verdicts_of_other_makers(verdicts: dict[str, Verdict], tmp_path: Path, form: str) -> None:
+    """A statistic that is not known here goes by its name, and versions need not be stated."""
+    record = verdicts["open"].to_dict()
+    record["findings"][0]["statistic"] = "another"
+    record["versions"] = {}
+    (tmp_path / "verdict.json").write_text(json.dumps(record))
+    done = emit(tmp_path / "verdict.json", form)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "collapse-guard:unknown" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"a":' * 100_000, json.dumps([]), "null", "1" * 5000, '{"schema": []}', "\x00"]
+)
+def test_anything_in_a_file(tmp_path: Path, content: str) -> None:
+    """No file is more than an error of ours."""
+    (tmp_path / "verdict.json").write_text(content)
+    done = emit(tmp_path / "verdict.json", "openlineage")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("collapse-guard: expected")
+    assert "verdict.json" in done.stderr
+
+
+@pytest.mark.parametrize("record", [{}, {"schema": 1}, None, 5, "x"])
+@pytest.mark.parametrize("made", [to_openlineage, to_prov])
+def test_what_is_no_verdict(made: Callable[..., dict[str, Any]], record: Any) -> None:  # noqa: ANN401 - anything
+    """In Python too."""
+    with pytest.raises(InvalidInputError, match="expected a verdict of schema"):
+        made(record)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from collapse_guard.arrays import flatten, restore
 from collapse_guard.baseline.modes import Mode
 from collapse_guard.calibration.calibration import Calibration
-from collapse_guard.embedders.choice import restore_embedder
+from collapse_guard.embedders.choice import require_known, restore_embedder
 from collapse_guard.embedders.embedder import Embedder
 from collapse_guard.engines.columns import Kind
 from collapse_guard.frame import Frame
@@ -84,8 +84,8 @@ class Baseline:
 
     @property
     def reference(self) -> str:
-        """``name@digest``, which always means this baseline."""
-        return f"{self.name}@{self.digest[:12]}"
+        """``name@digest``, with the whole digest, which always means this baseline."""
+        return f"{self.name}@{self.digest}"
 
     @cached_property
     def anchor_keys(self) -> Keys:
@@ -142,6 +142,8 @@ class Baseline:
     @classmethod
     def from_content(cls, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], *, name: str, digest: str) -> Baseline:
         """Rebuild a baseline from :meth:`content`."""
+        embedder_arrays = _under(_EMBEDDER, arrays)
+        require_known(facts["embedder"], embedder_arrays)
         return cls(
             columns=tuple(facts["columns"]),
             kind=facts["kind"],
@@ -150,7 +152,7 @@ class Baseline:
             unreadable=facts["unreadable"],
             seed=facts["seed"],
             embedder_description=facts["embedder"],
-            embedder_arrays=_under(_EMBEDDER, arrays),
+            embedder_arrays=embedder_arrays,
             frame=restore(Frame, arrays, "frame."),
             healthy=Profile.from_arrays(_under("healthy.", arrays)),
             calibration=restore(Calibration, arrays, "calibration."),

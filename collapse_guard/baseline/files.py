@@ -5,12 +5,16 @@ Both kinds write once. A path is relative to the root, with ``/`` between its pa
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +26,9 @@ from collapse_guard.urls import local_path, opened
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-MAPPED_FROM = 1 << 20
-"""Arrays of so many bytes or more are mapped; each mapping holds a file handle, and small ones are read as fast."""
+_DRAFT = re.compile(r"\.[0-9a-f]{32}")
+_DRAFTS_KEPT = 24 * 60 * 60
+"""Seconds after which nobody writes to a draft any more: who made it was killed."""
 
 
 class Files(Protocol):
@@ -35,6 +40,9 @@ class Files(Protocol):
     """
 
     root: str
+
+    def require_writable(self) -> None:
+        """Raise ``OSError`` where it is plain, before any work, that nothing can be written."""
 
     def names(self, folder: str) -> list[str]:
         """Return the names of what lies directly in ``folder``, in order; none if it is not there."""
@@ -51,7 +59,7 @@ class Files(Protocol):
         """
 
     def arrays(self, folder: str, digests: Mapping[str, str]) -> Arrays:
-        """Return the arrays of the named ``.npy`` files, if each has the SHA-256 that is given; raises as :meth:`read` does."""
+        """Return the arrays of the named ``.npy`` files, read-only, if each has the SHA-256 that is given; raises as :meth:`read` does."""
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a file that is not there yet, whole or not at all; return False, and change nothing, if it is."""
@@ -73,7 +81,13 @@ class LocalFiles:
         self._home = root.absolute()
         self.root = str(self._home)
 
-    def names(self, folder: str) -> list[str]:  # noqa: D102 - as Files says, here and below
+    def require_writable(self) -> None:  # noqa: D102 - as Files says, here and below
+        there = next(folder for folder in (self._home, *self._home.parents) if folder.exists())
+        for bad, code in ((not there.is_dir(), errno.ENOTDIR), (not os.access(there, os.W_OK), errno.EACCES)):
+            if bad:
+                raise OSError(code, os.strerror(code), str(there))
+
+    def names(self, folder: str) -> list[str]:  # noqa: D102
         try:
             return sorted(os.listdir(self._home / folder))  # noqa: PTH208 - names are asked for
         except (FileNotFoundError, NotADirectoryError):
@@ -88,11 +102,15 @@ class LocalFiles:
             raise _unread(str(self._home / path), error) from error
 
     def arrays(self, folder: str, digests: Mapping[str, str]) -> Arrays:  # noqa: D102
-        return {name: self._array(self._home / folder / name, digest) for name, digest in digests.items()}
+        return {
+            name: _verified(self.read(f"{folder}/{name}"), digest, f"{self.root}/{folder}/{name}")
+            for name, digest in digests.items()
+        }
 
     def create(self, path: str, data: bytes) -> bool:  # noqa: D102
         target = self._home / path
         _make_folders(target.parent)
+        _sweep(target.parent)
         draft = target.with_name(f".{uuid.uuid4().hex}")
         try:
             _write(draft, data)
@@ -107,6 +125,7 @@ class LocalFiles:
     def create_folder(self, folder: str, files: Mapping[str, bytes], *, mark: str) -> None:  # noqa: D102
         target = self._home / folder
         _make_folders(target.parent)
+        _sweep(target.parent)
         draft = target.with_name(f".{uuid.uuid4().hex}")
         draft.mkdir()
         try:
@@ -122,17 +141,6 @@ class LocalFiles:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
-    @staticmethod
-    def _array(path: Path, digest: str) -> npt.NDArray[Any]:
-        try:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    raise corrupt(str(path))
-            mapped = path.stat().st_size >= MAPPED_FROM
-            return np.asarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
-        except OSError as error:
-            raise _unread(str(path), error) from error
-
 
 class RemoteFiles:
     """A place that is known by its URL. Objects are written one by one, the mark last, each only if none has its name."""
@@ -140,11 +148,22 @@ class RemoteFiles:
     def __init__(self, url: str) -> None:
         self.root = url.rstrip("/")
         self._home = opened(self.root, use_listings_cache=False)[1].rstrip("/")
+        from fsspec.implementations.cached import CachingFileSystem  # noqa: PLC0415 - files of this machine need none of it
+
+        if isinstance(self._system, CachingFileSystem):
+            msg = (
+                f"expected the URL of a store itself, got {self.root}, a cache before it, which would serve old baselines and write over "
+                f"versions. Leave {self.root.partition('::')[0]}:: out."
+            )
+            raise StoreError(msg)
 
     @property
     def _system(self) -> Any:  # noqa: ANN401 - fsspec has no types
         """The client, which fsspec keeps for each process: none is carried through a fork."""
         return opened(self.root, use_listings_cache=False)[0]
+
+    def require_writable(self) -> None:
+        """Leave it to the server, which says so at the first file."""
 
     def names(self, folder: str) -> list[str]:  # noqa: D102 - as Files says, here and below
         try:
@@ -163,19 +182,22 @@ class RemoteFiles:
 
     def arrays(self, folder: str, digests: Mapping[str, str]) -> Arrays:  # noqa: D102
         paths = {name: self._path(f"{folder}/{name}") for name in digests}
-        found = self._system.cat(list(paths.values()), on_error="return")
+        try:
+            found = self._system.cat(list(paths.values()), on_error="return")
+        except Exception as error:
+            raise unreadable(self._address(folder), error) from error
         arrays = {}
         for name, digest in digests.items():
             data, address = found[paths[name]], self._address(f"{folder}/{name}")
             if isinstance(data, Exception):
                 raise _unread(address, data) from data
-            if hashlib.sha256(data).hexdigest() != digest:
-                raise corrupt(address)
-            arrays[name] = np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+            arrays[name] = _verified(data, digest, address)
         return arrays
 
     def create(self, path: str, data: bytes) -> bool:  # noqa: D102
         try:
+            if self._system.exists(self._path(path)):  # some protocols do not know how to create only
+                return False
             self._system.pipe_file(self._path(path), data, mode="create")
         except FileExistsError:
             return False
@@ -216,12 +238,45 @@ def _unread(address: str, error: Exception) -> CorruptBaselineError | StoreError
     return corrupt(address) if gone else unreadable(address, error)
 
 
+def _verified(data: bytes, digest: str, address: str) -> npt.NDArray[Any]:
+    """Return the array that the bytes of a ``.npy`` file are, if they are those that were frozen. It is these bytes, so nobody can change it."""
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise corrupt(address)
+    try:
+        return _array(data)
+    except Exception as error:  # numpy's reader of headers fails in many ways
+        msg = f"expected an array of numbers in {address}, got something else: {error}. Freeze the gold data again."
+        raise CorruptBaselineError(msg) from error
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    """Return what numpy would load, without a copy, and without unpickling or taking more memory than there are bytes."""
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        msg = "expected version 1.0 of numpy's format"
+        raise ValueError(msg)
+    shape, by_columns, kind = np.lib.format.read_array_header_1_0(file)
+    if by_columns or kind.hasobject or min(shape, default=0) < 0:
+        msg = f"expected rows of numbers, got {kind} of shape {shape}{' by columns' if by_columns else ''}"
+        raise ValueError(msg)
+    return np.frombuffer(data, kind, offset=file.tell()).reshape(shape)
+
+
 def _make_folders(folder: Path) -> None:
     """Make a folder and those it lies in, so that they are still there after a power cut."""
     if not folder.is_dir():
         _make_folders(folder.parent)
         folder.mkdir(exist_ok=True)
         _sync_folder(folder.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away the drafts of writers that were killed."""
+    old = time.time() - _DRAFTS_KEPT
+    for draft in folder.iterdir():
+        with suppress(OSError):  # another writer sweeps too
+            if _DRAFT.fullmatch(draft.name) and draft.lstat().st_mtime < old:
+                shutil.rmtree(draft) if draft.is_dir() and not draft.is_symlink() else draft.unlink()
 
 
 def _write(path: Path, data: bytes) -> None:

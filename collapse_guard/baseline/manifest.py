@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from collapse_guard.versions import library_versions
 
 SCHEMA = "collapse-guard/baseline@1"
+_FILE = re.compile(r"[A-Za-z0-9_.]+\.npy")
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,23 @@ class Manifest:
         try:
             stated = json.loads(data)
             manifest = cls(stated["content"], stated["record"])
-            return manifest if manifest.to_bytes() == data else None
-        except (ValueError, KeyError, TypeError):
+            return manifest if manifest.to_bytes() == data and manifest._is_sound() else None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
+
+    def _is_sound(self) -> bool:
+        """Return whether it says what a listing shows, in the types of today's format, and nothing beside."""
+        if self.content["schema"] != SCHEMA:
+            return True  # of another format, which is said
+        facts = self.content["facts"]
+        return (
+            self.content.keys() == {"schema", "facts", "files"}
+            and self.record.keys() == {"created_at", "versions"}
+            and isinstance(self.record["created_at"], str)
+            and all(isinstance(facts[name], int) for name in ("rows", "nulls", "seed"))
+            and all(isinstance(column, str) for column in facts["columns"])
+            and all(_FILE.fullmatch(name) and isinstance(digest, str) for name, digest in self.content["files"].items())
+        )
 
 
 def pack(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Manifest, dict[str, bytes]]:

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -33,6 +36,8 @@ DIMENSION = 256
 _SMOOTHING = 1e-4
 """Arora's a."""
 _BATCH = 256
+_DISTILLING = threading.Lock()
+"""One thread of a process makes the table; the others wait for it."""
 
 
 class StaticEmbedder:
@@ -88,19 +93,36 @@ def cached_static() -> StaticEmbedder:
     """
     folder = Path(os.environ.get("COLLAPSE_GUARD_CACHE") or platformdirs.user_cache_dir("collapse-guard"))
     target = folder / f"static-{minilm_fingerprint()[:16]}-{DIMENSION}.npz"
-    if not target.exists():
-        source = SentenceEmbedder("minilm")
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = target.with_suffix(f".{os.getpid()}.tmp")
-        with draft.open("wb") as file:
-            np.savez(file, table=distil(source), tokenizer=_bytes(source.tokenizer), source=_bytes(source.identity))
-        draft.replace(target)
+    with _DISTILLING:
+        if not target.exists():
+            _write_table(target)
     try:
         with np.load(target, allow_pickle=False) as stored:
             return StaticEmbedder(stored["table"], stored["tokenizer"].tobytes().decode(), stored["source"].tobytes().decode())
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         msg = f"expected the distilled table in {target}, but the file is damaged. Delete it, and it is distilled again."
         raise EmbedderError(msg) from error
+
+
+def _write_table(target: Path) -> None:
+    """Distil the table into a file of its own, which then takes its name: another process may do the same."""
+    source = SentenceEmbedder("minilm")
+    table, tokenizer, identity = distil(source), _bytes(source.tokenizer), _bytes(source.identity)
+    draft = target.with_suffix(f".{uuid.uuid4().hex}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("xb") as file:
+            np.savez(file, table=table, tokenizer=tokenizer, source=identity)
+        draft.replace(target)
+    except OSError as error:
+        msg = (
+            f"expected to keep the distilled table in {target.parent}, but {error.strerror or error}. "
+            "Name a folder that can be written in COLLAPSE_GUARD_CACHE."
+        )
+        raise EmbedderError(msg) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def distil(source: SentenceEmbedder) -> npt.NDArray[np.float16]:

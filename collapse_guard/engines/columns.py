@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from collapse_guard.engines.normal_texts import normal_texts
 from collapse_guard.errors import InvalidInputError
 
 Kind = Literal["text", "vectors", "numeric"]
+_VECTOR = re.compile(r"\s*\[[-+0-9.eE,\s]+\]\s*")
 _FEW = 20
 _LOOKED_AT = 100
 """A csv has no types: a text column of so many rows, the first of which are all numbers, was not meant as text."""
@@ -67,12 +69,24 @@ def chunks(
         batches = file_batches(source, wanted, as_text=kind != "vectors", numbers=columns if numeric else ())
     else:
         batches = frame_batches(source, wanted)
-    for batch in batches:
+    for batch in map(_nulls_as_nulls, batches):
         found = kind or _kind(batch, columns)
         measured = pa.record_batch([_plain(batch.column(column), found) for column in columns], names=list(columns))
         present = _present(measured, found)
         values = _numbers(measured, present) if found == "numeric" else _values(measured, present, found)
         yield replace(values, beside={name: _labels(batch.column(name), name, present, required=labelled) for name in beside})
+
+
+def _nulls_as_nulls(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch in which a number that is none (NaN) is null, on every engine; pandas knows no other null of numbers."""
+    return pa.record_batch([_without_nan(array) for array in batch.columns], names=batch.schema.names)
+
+
+def _without_nan(array: pa.Array) -> pa.Array:
+    if not pa.types.is_floating(array.type):
+        return array
+    filled = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    return pa.nulls(len(filled)) if filled.null_count == len(filled) else filled
 
 
 def _plain(array: pa.Array, kind: Kind) -> pa.Array:
@@ -126,6 +140,9 @@ def _values(measured: pa.RecordBatch, present: pa.Array, kind: Kind) -> Chunk:
     if kind == "text" and _all_numbers(filled.slice(0, _LOOKED_AT).to_pylist()):
         msg = f"expected texts in column {column!r}, got numbers. Name a text column, or several numeric columns."
         raise InvalidInputError(msg)
+    if kind == "text" and _all_vectors(filled.slice(0, _LOOKED_AT).to_pylist()):
+        msg = f"expected texts in column {column!r}, got lists of numbers that are written as texts. Write them as parquet or jsonl, whose lists are vectors."
+        raise InvalidInputError(msg)
     values = _stacked(filled) if kind == "vectors" and len(filled) else filled.to_pylist()
     return Chunk(kind, values, len(array) - len(filled))
 
@@ -135,6 +152,10 @@ def _all_numbers(values: list[str]) -> bool:
         return len(values) >= _FEW and bool([float(value) for value in values])
     except ValueError:
         return False
+
+
+def _all_vectors(values: list[str]) -> bool:
+    return len(values) >= _FEW and all(map(_VECTOR.fullmatch, values))
 
 
 def _stacked(array: pa.Array) -> Any:  # noqa: ANN401 - a matrix, or lists

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from collapse_guard.engines.formats import BYTES_AT_ONCE, Types, columns_in, read
-from collapse_guard.engines.frames import CHUNK
+from collapse_guard.engines.formats import Types, columns_in, read
+from collapse_guard.engines.frames import rechunked
 from collapse_guard.engines.places import DataFile, data_files, told
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
@@ -44,7 +44,7 @@ def file_batches(
     types |= dict.fromkeys(numbers, pa.float64())
     known = _Known()
     rows = (known.fitted(batch, file) for file in data_files(path) for batch in _rows(file, columns, types))
-    return _rechunked(rows)
+    return rechunked(rows)
 
 
 def file_columns(path: str | Path) -> list[str]:
@@ -95,11 +95,17 @@ def _reading(file: DataFile, given: Callable[[], int] = int) -> Iterator[None]:
     except Exception as error:
         after = f" after row {given():,}" if given() else ""
         where = "" if file.system is None else ", and the network and your permissions"
-        msg = (
-            f"expected a readable file, but {file.name} is not{after}: {told(error)}. "
-            f"Check that it is whole and of the format its name says{where}."
-        )
+        msg = f"expected a readable file, but {file.name} is not{after}: {told(error)}. {_cure(error, file)}{where}."
         raise InvalidInputError(msg) from error
+
+
+def _cure(error: Exception, file: DataFile) -> str:
+    """Return what to do about a file that cannot be read."""
+    if isinstance(error, UnicodeError) or "UTF8" in str(error):
+        return "Write it as UTF-8: iconv -f UTF-16 (or latin1) -t UTF-8, say"
+    if file.format == "json":
+        return "Check that it is whole, with one JSON object a line (in pandas, to_json(orient='records', lines=True))"
+    return "Check that it is whole and of the format its name says"
 
 
 class _Known:
@@ -140,24 +146,3 @@ def _family(kind: pa.DataType) -> str:
     if pa.types.is_temporal(kind):
         return "times"
     return f"lists of {_family(kind.value_type)}" if hasattr(kind, "value_type") else str(kind)
-
-
-def _rechunked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in chunks of ``CHUNK``, or as many as ``BYTES_AT_ONCE`` hold; copied only where a chunk spans batches."""
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        start = 0
-        while start < len(batch):
-            if held and (rows == CHUNK or size > BYTES_AT_ONCE or held[0].schema != batch.schema):
-                yield from _joined(held)
-                held, rows, size = [], 0, 0
-            held.append(batch.slice(start, CHUNK - rows))
-            start, rows, size = start + len(held[-1]), rows + len(held[-1]), size + held[-1].nbytes
-    if held:
-        yield from _joined(held)
-
-
-def _joined(pieces: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """Return the pieces as one, or as few as Arrow's offsets allow."""
-    return pieces if len(pieces) == 1 else pa.Table.from_batches(pieces).combine_chunks().to_batches()

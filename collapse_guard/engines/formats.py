@@ -19,12 +19,9 @@ import pyarrow.csv as pacsv
 import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
-from collapse_guard.engines.frames import CHUNK, require_columns
+from collapse_guard.engines.frames import BYTES_AT_ONCE, CHUNK, require_columns
 from collapse_guard.engines.places import DataFile
 from collapse_guard.errors import ColumnNotFoundError, InvalidInputError
-
-BYTES_AT_ONCE = 32 << 20
-"""About the most that rows which are read together take."""
 
 Types = Mapping[str, pa.DataType]
 
@@ -32,16 +29,20 @@ _BLOCK = 1 << 20
 _CSV_BLOCKS = [_BLOCK * 4**step for step in range(4)]
 """A row of a csv must fit into a block; Arrow reads 32 blocks ahead, so they are no larger than they must be."""
 
+_DELIMITERS = (";", "\t", "|")
+
 _PROBED = 64
 """Rows of a row group that are looked at first."""
 
 _IPC_FILE = b"ARROW1"
+_STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""What ends a stream since Arrow 0.15; before, it was four zeros, as values may end too."""
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 
 
 def columns_in(file: DataFile) -> list[str]:
     """Return the names of a file's columns, and of those that its folders give."""
-    own = _FORMATS[str(file.format)].names(file)
+    own = _FORMATS[str(file.format)].names(file, ())
     return [*own, *(name for name in file.partition if name not in own)]
 
 
@@ -58,7 +59,7 @@ def read(file: DataFile, columns: Sequence[str], types: Types) -> Iterator[pa.Re
         A column that neither the file nor its folders have.
     """
     there = _FORMATS[str(file.format)]
-    names = there.names(file)
+    names = there.names(file, [name for name in columns if name not in file.partition])
     try:
         require_columns(columns, [*names, *file.partition])
     except ColumnNotFoundError as error:
@@ -71,7 +72,7 @@ def read(file: DataFile, columns: Sequence[str], types: Types) -> Iterator[pa.Re
     yield from there.batches(file, [name for name in columns if name in names] or names[:1], types)
 
 
-def _parquet_names(file: DataFile) -> list[str]:
+def _parquet_names(file: DataFile, _wanted: Sequence[str]) -> list[str]:
     with file.opened() as source:
         return list(pq.ParquetFile(source).schema_arrow.names)
 
@@ -94,7 +95,7 @@ def _rows_at_once(group: Any, columns: Sequence[str], first: pa.RecordBatch) -> 
     return int(max(min(CHUNK, BYTES_AT_ONCE / max(size / group.num_rows, first.nbytes / len(first), 1)), 1))
 
 
-def _ipc_names(file: DataFile) -> list[str]:
+def _ipc_names(file: DataFile, _wanted: Sequence[str]) -> list[str]:
     with file.opened() as source:
         return list(_ipc_reader(source).schema.names)
 
@@ -104,8 +105,22 @@ def _ipc(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.R
     with pa.memory_map(file.path) if mapped else file.opened() as source:
         names = _ipc_reader(source).schema.names
         options = {} if mapped else {"included_fields": [names.index(column) for column in columns]}
-        for batch in _ipc_batches(_ipc_reader(source, **options)):
+        reader = _ipc_reader(source, **options)
+        for batch in _ipc_batches(reader):
             yield batch.select(columns)
+        if isinstance(reader, pa.RecordBatchReader):
+            _require_end(source, file)
+
+
+def _require_end(source: Any, file: DataFile) -> None:  # noqa: ANN401 - pyarrow has no types
+    """Refuse a stream that was read up to anything but an end marker which is the end of the file: Arrow takes any end for one."""
+    source.seek(source.tell() - len(_STREAM_END))
+    rest = source.read(len(_STREAM_END) + 1)
+    if rest == _STREAM_END:
+        return
+    what = "more after its end marker" if rest.startswith(_STREAM_END) else "no end marker, so it was cut or never finished"
+    msg = f"expected one whole Arrow stream in {file.name}, but it has {what}. Write it again, by one writer that is closed."
+    raise InvalidInputError(msg)
 
 
 def _is_better_mapped(path: str) -> bool:
@@ -149,17 +164,35 @@ def _ipc_reader(source: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
     return (pa.ipc.open_file if whole else pa.ipc.open_stream)(source, options=pa.ipc.IpcReadOptions(use_threads=False, **options))
 
 
-def _csv_names(file: DataFile) -> list[str]:
+def _csv_names(file: DataFile, _wanted: Sequence[str]) -> list[str]:
+    return next(csv.reader(_header(file), delimiter=_delimiter(file)), [])
+
+
+def _header(file: DataFile) -> list[str]:
+    """Return the lines of a csv that its header takes: the first that is not blank, and more where a name has a line's end."""
     with file.streamed() as source:
-        lines = csv.reader(io.TextIOWrapper(source, encoding="utf-8-sig", newline=""))
-        return next((line for line in lines if line), [])
+        lines = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+        header: list[str] = []
+        for line in lines:
+            header += [line] if header or line.strip() else []
+            if "".join(header).count('"') % 2 == 0 and header:
+                break
+        return header
+
+
+def _delimiter(file: DataFile) -> str:
+    """Return what stands between the cells: a comma, unless the header has none and another one."""
+    if file.suffix.startswith(".tsv"):
+        return "\t"
+    header = "".join(_header(file))
+    return max(_DELIMITERS, key=header.count) if "," not in header and any(map(header.count, _DELIMITERS)) else ","
 
 
 def _csv(file: DataFile, columns: Sequence[str], types: Types) -> Iterator[pa.RecordBatch]:
-    given = 0
+    given, delimiter = 0, _delimiter(file)
     for size in _CSV_BLOCKS:
         try:
-            for batch in _csv_blocks(file, columns, types, size, skipped=given):
+            for batch in _csv_blocks(file, columns, types, size, delimiter, skipped=given):
                 yield batch
                 given += len(batch)
         except pa.ArrowInvalid as error:
@@ -174,21 +207,29 @@ def _csv(file: DataFile, columns: Sequence[str], types: Types) -> Iterator[pa.Re
     raise InvalidInputError(msg)
 
 
-def _csv_blocks(file: DataFile, columns: Sequence[str], types: Types, size: int, skipped: int) -> Iterator[pa.RecordBatch]:
+def _csv_blocks(
+    file: DataFile, columns: Sequence[str], types: Types, size: int, delimiter: str, skipped: int
+) -> Iterator[pa.RecordBatch]:
     with file.streamed(to_the_end=True) as source:
         for batch in pacsv.open_csv(
             source,
             read_options=pacsv.ReadOptions(block_size=size, use_threads=False),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            parse_options=pacsv.ParseOptions(newlines_in_values=True, delimiter=delimiter),
             convert_options=pacsv.ConvertOptions(include_columns=columns, column_types=types),
         ):
             yield batch.slice(min(skipped, len(batch)))
             skipped = max(skipped - len(batch), 0)
 
 
-def _json_names(file: DataFile) -> list[str]:
+def _json_names(file: DataFile, wanted: Sequence[str]) -> list[str]:
+    """Return the names of the first block, and more where some that are wanted come later."""
+    names: dict[str, None] = {}
     with file.streamed() as source:
-        return [name for block in _first(_lines(source)) for name in _parsed(block, file).column_names]
+        for block in _lines(source):
+            names |= dict.fromkeys(_parsed(block, file).column_names)
+            if names.keys() >= set(wanted):
+                break
+    return list(names)
 
 
 def _json(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.RecordBatch]:
@@ -219,10 +260,6 @@ def _lines(source: Any) -> Iterator[bytes]:  # noqa: ANN401 - as above
         yield last
 
 
-def _first(blocks: Iterator[bytes]) -> list[bytes]:
-    return [block for block in [next(blocks, b"")] if block]
-
-
 def _parsed(block: bytes, file: DataFile, texts: Types | None = None) -> pa.Table:
     if not _OBJECT.match(block):  # Arrow would end the process at a block of nulls
         msg = (
@@ -238,7 +275,7 @@ def _parsed(block: bytes, file: DataFile, texts: Types | None = None) -> pa.Tabl
 
 
 class _Format(NamedTuple):
-    names: Callable[[DataFile], list[str]]
+    names: Callable[[DataFile, Sequence[str]], list[str]]
     batches: Callable[[DataFile, Sequence[str], Types], Iterator[pa.RecordBatch]]
 
 

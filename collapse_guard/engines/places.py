@@ -25,6 +25,7 @@ FORMATS = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".csv": "csv",
+    ".tsv": "csv",
     ".jsonl": "json",
     ".ndjson": "json",
     ".json": "json",
@@ -34,6 +35,12 @@ FORMATS = {
 STREAMS = ("csv", "json")
 """Formats that are read from their beginning to their end: such a file may be empty, or compressed as a whole."""
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+
+_DESCRIPTIONS = ("dataset_info.json", "state.json", "dataset_dict.json")
+"""What Hugging Face writes beside its Arrow files."""
+
+_NAMED = 5
+"""Files that a message names."""
 
 _READ_AHEAD = 4 << 20
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -85,6 +92,10 @@ class DataFile:
         below = "" if self.root is None else _without_query(self.path, self.system).removeprefix(self.root)
         pairs = [part.partition("=") for part in below.split("/")[:-1]]
         return {unquote(name): None if value == _NO_VALUE else unquote(value) for name, is_, value in pairs if is_ and name}
+
+    def describes(self, others: Iterable[DataFile]) -> bool:
+        """Return whether it says what is in the Arrow files beside it, as in a folder that Hugging Face's ``save_to_disk`` wrote."""
+        return PurePosixPath(self.path).name in _DESCRIPTIONS and any(file.format == "ipc" for file in others)
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
@@ -160,17 +171,59 @@ def _local(path: str) -> list[DataFile]:
     if magic and not Path(path).exists():
         # Path.glob knows no absolute patterns.
         names = [name for name in glob(path, recursive=True) if _meant(name, magic, path)]  # noqa: PTH207
-        return [_local_file(name, magic) for name in names if Path(name).is_file()]
+        asked = [name for name in names if not Path(name).is_dir()]
+        inside = [name for folder in names if Path(folder).is_dir() for name in _below(folder) if _meant(name, folder)]
+        return _all_with_rows([_local_file(name, magic) for name in asked], [_local_file(name, magic) for name in inside])
     if not Path(path).is_dir():
         return [_local_file(path)]
-    names = [f"{folder}/{name}" for folder, _, inside in os.walk(path, onerror=_raise) for name in inside]
+    names = list(_below(path))
     _warn_of_a_log(names)
-    found = [_local_file(name, path) for name in names if _meant(name, path) and Path(name).is_file()]
-    return [file for file in found if file.format]
+    return _all_with_rows([], [_local_file(name, path) for name in names if _meant(name, path)])
+
+
+def _below(root: str) -> Iterator[str]:
+    """Yield the files below a folder, links followed."""
+    for folder, _, names in os.walk(root, onerror=_raise, followlinks=True):
+        _require_no_circle(folder, root)
+        yield from (f"{folder}/{name}" for name in names)
+
+
+def _require_no_circle(folder: str, root: str) -> None:
+    """Refuse a folder that lies in itself by a link."""
+    levels = [Path(folder), *Path(folder).parents]
+    real = {str(level.resolve()) for level in levels[: levels.index(Path(root)) + 1]}
+    if len(real) <= levels.index(Path(root)):
+        msg = f"expected folders that end, but {folder} is a link to a folder that it lies in. Remove the link."
+        raise InvalidInputError(msg)
 
 
 def _local_file(name: str, root: str | None = None) -> DataFile:
+    """Return a file; where it was found and not asked for by its name, it must be there, and be one."""
+    if root is not None and not Path(name).is_file():
+        what = "a link to nothing" if Path(name).is_symlink() else "no file that can be read twice"
+        msg = f"expected files, but {name} is {what}, so its rows would be missing. Put the file there, or remove it."
+        raise InvalidInputError(msg)
     return DataFile(name, Path(name).stat().st_size, root=root)
+
+
+def _all_with_rows(asked: list[DataFile], inside: list[DataFile]) -> list[DataFile]:
+    """Return the files that a pattern names, and those inside folders that have rows; each once.
+
+    Raises
+    ------
+    InvalidInputError
+        A folder has files of formats that are not known: their rows would be missing.
+    """
+    known = [file for file in inside if file.format and not file.describes(inside)]
+    unknown = [file.name for file in inside if not file.format and file.size != 0]
+    if unknown and (known or asked):
+        named = ", ".join(sorted(unknown)[:_NAMED]) + (f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else "")
+        msg = (
+            f"expected files of known formats alone, but {named} cannot be read, so its rows would be missing. Convert or move it, "
+            "begin its name with _ if it has no rows, or name the files by a glob: 'folder/*.csv'."
+        )
+        raise InvalidInputError(msg)
+    return list({file.path: file for file in (*asked, *(known or inside))}.values())
 
 
 def _raise(error: OSError) -> None:
@@ -182,17 +235,31 @@ def _behind(url: str) -> list[DataFile]:
     system.invalidate_cache()  # fsspec lists a folder once in a process
     magic = _magic(path, web=_is_web(system))
     if magic and not system.exists(path):
-        there = system.glob(path, detail=True)
+        found = system.glob(path, detail=True)
+        folders = [name for name, each in found.items() if each["type"] == "directory" and _meant(name, magic, path)]
+        asked = {name: each for name, each in found.items() if name not in folders and _meant(name, magic, path)}
+        inside = {name: each for folder in folders for name, each in _remote_below(system, folder).items()}
     else:
         info = system.info(path)
         if info["type"] == "file" and not path.endswith("/"):
             return [DataFile(path, info.get("size"), system)]
-        there = system.find(path, detail=True)
-        _warn_of_a_log(there)
-    meant = {name: each for name, each in there.items() if each["type"] == "file" and _meant(name, magic or path, path)}
+        asked, inside = {}, _remote_below(system, path)
     root = _without_query(magic or path, system)
-    found = [DataFile(name, each.get("size"), system, root) for name, each in meant.items()]
-    return found if magic else [file for file in found if file.format]
+    return _all_with_rows(*([_remote_file(system, each, root) for each in part.values()] for part in (asked, inside)))
+
+
+def _remote_below(system: Any, folder: str) -> dict[str, Any]:  # noqa: ANN401 - fsspec has no types
+    there = system.find(folder, detail=True)
+    _warn_of_a_log(there)
+    return {name: each for name, each in there.items() if _meant(name, folder)}
+
+
+def _remote_file(system: Any, info: dict[str, Any], root: str) -> DataFile:  # noqa: ANN401 - as above
+    file = DataFile(info["name"], info.get("size"), system, root)
+    if info["type"] != "file":
+        msg = f"expected files, but {file.name} is a {info['type']}, so its rows would be missing. Put the file itself there, or remove it."
+        raise InvalidInputError(msg)
+    return file
 
 
 def _warn_of_a_log(names: Iterable[str]) -> None:

@@ -19,6 +19,7 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from collapse_guard.baseline.baseline import Baseline
+from collapse_guard.baseline.signature import signed
 from collapse_guard.baseline.store import Store
 from collapse_guard.engines.sql import sql_batches
 from collapse_guard.errors import CollapseGuardError
@@ -67,7 +68,7 @@ class EngineMetric(ColumnAggregateMetricProvider):
     """A metric of one column, or of the columns of ``column_list``, computed alike on every engine."""
 
     domain_keys = (*_WHICH_ROWS, "column", "column_list")  # type: ignore[assignment]  # one more than the base class has
-    value_keys = ("baseline", "store", "group_column")
+    value_keys = ("baseline", "store", "group_column", "allowed_signers")
     needs: str | None = None
 
     @classmethod
@@ -121,11 +122,11 @@ def rows_of(engine: ExecutionEngine[Any], request: Request) -> Iterator[Any]:
         yield rows
 
 
-def load_baseline(reference: str, store: str | None) -> Baseline:
-    """Return a verified baseline; the same bytes are read and verified once a process."""
+def load_baseline(reference: str, store: str | None, allowed_signers: str | None = None) -> Baseline:
+    """Return a verified baseline, signed if that is asked for; the same bytes are read and verified once a process."""
     home = Store(store)
-    name, digest = home.resolve(reference)
-    return _load(str(home.root), f"{name}@{digest}")
+    pinned = signed(home, reference, allowed_signers) if allowed_signers else "@".join(home.resolve(reference))
+    return _load(str(home.root), pinned)
 
 
 @lru_cache(maxsize=4)

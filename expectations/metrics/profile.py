@@ -37,7 +37,7 @@ class ColumnProfile(EngineMetric):
         values = asked.metric_value_kwargs
 
         def work() -> Measured:
-            baseline = load_baseline(values["baseline"], values["store"])
+            baseline = load_baseline(values["baseline"], values["store"], values["allowed_signers"])
             groups = values["group_column"] or baseline.group_column
             request = Request(asked.metric_domain_kwargs, baseline, (groups,) if groups else ())
             with rows_of(asked.execution_engine, request) as source:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from click.testing import CliRunner
 
 import collapse_guard as cg
-from collapse_guard.baseline.files import MAPPED_FROM, LocalFiles
+from collapse_guard.baseline.files import LocalFiles
 from collapse_guard.baseline.manifest import Manifest, pack
+from collapse_guard.cli import main
 from collapse_guard.errors import BaselineNotFoundError, CorruptBaselineError, InvalidInputError, StoreError
 from tests.conftest import mixture
 
@@ -48,18 +60,33 @@ def test_the_folder_is_named_after_its_content(store: cg.Store) -> None:
     assert set(manifest["content"]["files"]) == {path.name for path in folder(store, entry.digest).glob("*.npy")}
 
 
-@pytest.mark.parametrize("reference", ["mixture", "mixture@latest", "mixture@{0:.8}", "mixture@{0}"])
+@pytest.mark.parametrize("reference", ["mixture", "mixture@latest", "mixture@{0}"])
 def test_references(store: cg.Store, reference: str) -> None:
-    """A name means its latest version; a digest prefix of six or more digits means one."""
+    """A name means its latest version; a digest, one version."""
     digest = store.entries()[0].digest
     assert store.load(reference.format(digest)).digest == digest
+
+
+def test_a_short_digest_names_and_does_not_pin(store: cg.Store) -> None:
+    """Six digits are forged in a minute, so whoever loads must give all 64; whoever looks is told them."""
+    digest = store.entries()[0].digest
+    for length in (6, 12, 63):
+        for work in (store.load, store.verify, store.resolve):
+            with pytest.raises(InvalidInputError, match=f"expected a whole digest.*write mixture@{digest}"):
+                work(f"mixture@{digest[:length]}")
+        assert store.complete(f"mixture@{digest[:length]}") == f"mixture@{digest}"
+        shown = CliRunner().invoke(main, ["baselines", "verify", f"mixture@{digest[:length]}", "--store", store.root])
+        assert shown.stdout == f"intact mixture@{digest}\n"
+    assert store.load("mixture").reference == f"mixture@{digest}"
 
 
 @pytest.mark.parametrize(
     ("reference", "error", "message"),
     [
-        ("other", BaselineNotFoundError, "it has: mixture"),
+        ("other", BaselineNotFoundError, "it has: mixture. Freeze one"),
+        ("mixtures", BaselineNotFoundError, "Did you mean 'mixture'.* Or freeze one"),
         ("mixture@000000000000", BaselineNotFoundError, "is not a digest"),
+        (f"mixture@{'0' * 64}", BaselineNotFoundError, "is not a digest"),
         ("mixture@abc", BaselineNotFoundError, "is not a digest"),
         ("../mixture", InvalidInputError, "expected a name"),
         ("", InvalidInputError, "expected a name"),
@@ -77,7 +104,7 @@ def test_refreezing_adds_a_version_and_keeps_the_old(store: cg.Store) -> None:
     second = cg.freeze(mixture(2000, 5), "vector", "mixture", store=store.root).digest
     assert [entry.digest for entry in store.entries()] == [first, second]
     assert store.load("mixture").digest == second
-    assert store.load(f"mixture@{first[:12]}").digest == first
+    assert store.load(f"mixture@{first}").digest == first
     cg.freeze(mixture(2000, 0), "vector", "mixture", store=store.root)
     assert store.load("mixture").digest == first
     assert len(store.entries()) == 2
@@ -152,15 +179,132 @@ def test_a_baseline_of_another_layout_is_refused(store: cg.Store) -> None:
             store.load("other")
 
 
-def test_large_arrays_are_mapped(tmp_path: Path) -> None:
-    """A large array is not copied into memory, a small one is; both are what was stored."""
+def forge(store: cg.Store, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], **beside: Any) -> None:  # noqa: ANN401
+    """Let ``forged`` mean a baseline of this content, as whoever can write to the store may."""
+    manifest, files = pack(facts, arrays)
+    manifest = Manifest({**manifest.content, **beside.pop("content", {})}, {**manifest.record, **beside})
+    files["manifest.json"] = manifest.to_bytes()
+    store.files.create_folder(f"forged/{manifest.digest}", files, mark="manifest.json")
+    store._append("forged", manifest.digest)
+
+
+def test_unknown_keys_are_refused(store: cg.Store) -> None:
+    """What no baseline has would be room for a forger: in the manifest, its facts, its modes, its record, its files."""
+    facts, arrays = store.load("mixture").content()
+    mode = {**facts["modes"][0], "nonce": 1}
+    for changed, more, beside in (
+        (facts | {"nonce": 1}, {}, {}),
+        (facts | {"modes": [mode, *facts["modes"][1:]]}, {}, {}),
+        (facts | {"embedder": facts["embedder"] | {"nonce": "1"}}, {}, {}),
+        (facts, {"nonce": np.zeros(1)}, {}),
+        (facts, {"embedder.nonce": np.zeros(1)}, {}),
+        (facts, {"../nonce": np.zeros(1)}, {}),
+        (facts, {}, {"nonce": 1}),
+        (facts, {}, {"content": {"nonce": 1}}),
+        (facts | {"rows": "1"}, {}, {}),
+        (facts | {"embedder": []}, {}, {}),
+    ):
+        forge(store, changed, {**arrays, **more}, **beside)
+        with pytest.raises(CorruptBaselineError):
+            store.load("forged")
+        with pytest.raises(CorruptBaselineError):
+            store.verify("forged")
+    forge(store, facts | {"nulls": 1}, arrays)
+    assert store.load("forged").rows == 2000
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"[" * 100_000, b'{"content": {}, "record": 1}', b"\xff", b"1" * 10_000])
+def test_manifests_of_anything(store: cg.Store, data: bytes) -> None:
+    """They are damaged, whatever they hold."""
+    path = folder(store, store.entries()[0].digest) / "manifest.json"
+    path.write_bytes(data)
+    for work in (partial(store.load, "mixture"), store.entries):
+        with pytest.raises(CorruptBaselineError, match=re.escape(str(path))):
+            work()
+
+
+def array_of(files: LocalFiles, data: bytes) -> npt.NDArray[Any]:
+    """Return the array that is read from these bytes."""
+    Path(files.root, "array.npy").write_bytes(data)
+    return files.arrays(".", {"array.npy": hashlib.sha256(data).hexdigest()})["array.npy"]
+
+
+def npy(header: str, body: bytes = b"", version: bytes = b"\1\0") -> bytes:
+    """Return a file of numpy's with that header."""
+    return b"\x93NUMPY" + version + len(header).to_bytes(2, "little") + header.encode() + body
+
+
+@pytest.mark.parametrize("array", [np.arange(1 << 18), np.arange(10.0), np.empty((0, 3)), np.array(7), np.ones((2, 3), np.float32)])
+def test_arrays_are_the_bytes_that_were_hashed(tmp_path: Path, array: npt.NDArray[Any]) -> None:
+    """Nothing that happens to the file afterwards changes them, or ends the process; nor can who holds them change them."""
     files = LocalFiles(tmp_path)
-    for rows, mapped in ((MAPPED_FROM, True), (10, False)):
-        np.save(tmp_path / "array.npy", np.arange(rows))
-        digest = hashlib.sha256((tmp_path / "array.npy").read_bytes()).hexdigest()
-        array = files.arrays("", {"array.npy": digest})["array.npy"]
-        assert isinstance(array.base, np.memmap) == mapped
-        np.testing.assert_array_equal(array, np.arange(rows))
+    np.save(tmp_path / "as-numpy.npy", array)
+    read = array_of(files, (tmp_path / "as-numpy.npy").read_bytes())
+    with (tmp_path / "array.npy").open("r+b") as file:
+        file.write(b"x" * (tmp_path / "array.npy").stat().st_size)
+        file.truncate(10)
+    np.testing.assert_array_equal(read, array)
+    assert (read.dtype, read.shape) == (array.dtype, array.shape)
+    assert not read.flags.writeable
+
+
+def test_a_swapped_file_is_never_used(tmp_path: Path) -> None:
+    """While another process swaps it, what is read is what was hashed, or an error."""
+    files = LocalFiles(tmp_path)
+    good, forged = tmp_path / "good", tmp_path / "forged"
+    for path, value in ((good, 1.0), (forged, 2.0)):
+        with path.open("wb") as file:
+            np.save(file, np.full(1 << 18, value))
+    digest = hashlib.sha256(good.read_bytes()).hexdigest()
+    target = tmp_path / "array.npy"
+    shutil.copy(good, target)
+    swap = "import os, sys\nwhile True:\n for each in sys.argv[1:3]: os.link(each, sys.argv[3] + '~'); os.replace(sys.argv[3] + '~', sys.argv[3])"
+    with subprocess.Popen([sys.executable, "-c", swap, forged, good, target]) as swapping:
+        values = set()
+        for _ in range(200):
+            with suppress(CorruptBaselineError):
+                values |= set(np.unique(files.arrays(".", {"array.npy": digest})["array.npy"]))
+        swapping.kill()
+    assert values <= {1.0}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x93NUMPY",
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }\n"),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }\n", bytes(16)),
+        npy("{'descr': '<f8', 'fortran_order': True, 'shape': (1,), }\n", bytes(8)),
+        npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", bytes(8)),
+        npy("{'descr': '|V0', 'fortran_order': False, 'shape': (1,), }\n"),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }\n", bytes(8)),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': 'x', }\n", bytes(8)),
+        npy("(" * 9000),
+        npy("__import__('os').abort()"),
+        npy("{}", version=b"\3\0"),
+    ],
+)
+def test_forged_headers(tmp_path: Path, data: bytes) -> None:
+    """A file whose hash is right and whose header lies is an error of ours, and takes no memory."""
+    with pytest.raises(CorruptBaselineError, match=r"expected an array of numbers in .*array\.npy"):
+        array_of(LocalFiles(tmp_path), data)
+
+
+def test_old_drafts_are_swept(store: cg.Store) -> None:
+    """What a killed freeze left is taken away a day later; what others are writing now stays."""
+    name = Path(store.root, "mixture")
+    old, new, other = name / f".{'0' * 32}", name / f".{'1' * 32}", name / ".nfs0001"
+    for draft in (old, new, other):
+        draft.mkdir()
+        (draft / "array.npy").write_bytes(b"x")
+    ago = time.time() - 2 * 24 * 60 * 60
+    for draft in (old, other):
+        os.utime(draft, (ago, ago))
+    cg.freeze(mixture(2000, 5), "vector", "mixture", store=store.root)
+    assert not old.exists()
+    assert new.exists()
+    assert other.exists()
 
 
 def test_what_cannot_be_read_is_not_called_damaged(store: cg.Store) -> None:
@@ -186,13 +330,13 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     payload[0] = print
     path = tmp_path / "array.npy"
     np.save(path, payload, allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        LocalFiles(tmp_path).arrays("", {"array.npy": hashlib.sha256(path.read_bytes()).hexdigest()})
+    with pytest.raises(CorruptBaselineError, match="expected rows of numbers"):
+        LocalFiles(tmp_path).arrays(".", {"array.npy": hashlib.sha256(path.read_bytes()).hexdigest()})
 
 
 def test_an_ambiguous_digest_is_refused(store: cg.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prefix that means two baselines means none."""
-    monkeypatch.setattr(cg.Store, "_log", lambda *_: ["abcdef00" + "0" * 56, "abcdef11" + "1" * 56])
+    monkeypatch.setattr(cg.Store, "log", lambda *_: ["abcdef00" + "0" * 56, "abcdef11" + "1" * 56])
     with pytest.raises(BaselineNotFoundError, match="means several"):
         store.resolve("mixture@abcdef")
 

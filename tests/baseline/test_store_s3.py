@@ -67,7 +67,7 @@ def test_a_url_is_a_store(url: str, place: str, two: Two) -> None:
     saved = store.save(two[0], "gold")
     assert store.root == home
     assert [entry.digest for entry in store.entries()] == [two[0].digest]
-    assert store.verify(f"gold@{saved.digest[:8]}").latest
+    assert store.verify(f"gold@{saved.digest}").latest
     for name, array in store.load("gold").content()[1].items():
         np.testing.assert_array_equal(array, two[0].content()[1][name], err_msg=name)
     assert cg.check(tiny(7), "gold", store=home).outcome == "open"
@@ -176,3 +176,21 @@ def test_a_store_that_cannot_be_reached_is_not_called_damaged(two: Two, monkeypa
         with pytest.raises(StoreError, match="s3://gold/none"):
             work()
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize("cache", ["simplecache", "filecache", "blockcache"])
+def test_a_cache_is_no_store(cache: str) -> None:
+    """It writes over what is there, and serves what was."""
+    with pytest.raises(StoreError, match=f"Leave {cache}:: out"):
+        cg.Store(f"{cache}::memory://gold")
+
+
+def test_a_place_that_cannot_create_only_is_not_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protocols that know no such mode are asked whether the file is there."""
+    fsspec = pytest.importorskip("fsspec")
+    memory, store = fsspec.filesystem("memory"), cg.Store(f"memory://gold/{uuid.uuid4().hex}")
+    plain = type(memory).pipe_file
+    monkeypatch.setattr(type(memory), "pipe_file", lambda self, path, value, **_: plain(self, path, value, mode="overwrite"))
+    assert store.files.create("a", b"first")
+    assert not store.files.create("a", b"second")
+    assert store.files.read("a") == b"first"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 
 import collapse_guard as cg
 from collapse_guard.embedders import sentence
+from collapse_guard.embedders.choice import embedder_for_text, restore_embedder, store_embedder
 from collapse_guard.embedders.columns import NumericEmbedder
 from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Encoded
 from collapse_guard.embedders.sentence import SentenceEmbedder
-from collapse_guard.embedders.static import StaticEmbedder
-from collapse_guard.errors import EmbedderError, IncompatibleError
+from collapse_guard.embedders.static import StaticEmbedder, cached_static
+from collapse_guard.errors import EmbedderError, IncompatibleError, InvalidInputError
 from tests.conftest import sentences
 
 
@@ -134,6 +136,61 @@ def test_another_model_is_refused_and_both_are_named(
     with pytest.raises(IncompatibleError, match=r"sentence:sentence-transformers/all-MiniLM-L6-v2@.*sentence:other@0000"):
         cg.check(pd.DataFrame({"text": sentences(500, 1)}), cg.Store(tmp_path).load(baseline.reference))
     assert minilm.dimension == 384
+
+
+@pytest.fixture
+def own_model(tmp_path: Path, minilm: SentenceEmbedder) -> Path:
+    """Return a folder with a model, as somebody keeps it."""
+    minilm._loaded.save(str(tmp_path / "models" / "ours"))
+    return tmp_path / "models" / "ours"
+
+
+def test_a_folder_that_a_baseline_names_is_never_loaded(own_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever can write to a store could name code in it; a model of one's own is found by its last name where one keeps models."""
+    description, arrays = store_embedder(SentenceEmbedder(str(own_model)))
+    monkeypatch.chdir(tmp_path)
+    forged = ("models/ours", "models", "..", "../models/ours", "./models/ours", "models/ours/", "", "file://models/ours")
+    for model in (str(own_model), *forged):
+        with pytest.raises(EmbedderError, match="COLLAPSE_GUARD_MODELS"):
+            restore_embedder({**description, "model": model}, arrays)
+    monkeypatch.setenv("COLLAPSE_GUARD_MODELS", str(own_model.parent))
+    assert restore_embedder(description, arrays).identity == description["identity"]
+    for model in ("..", ""):
+        with pytest.raises(EmbedderError, match="COLLAPSE_GUARD_MODELS"):
+            restore_embedder({**description, "model": model}, arrays)
+
+
+@pytest.mark.parametrize(
+    ("spec", "meant"), [("statik", "static"), ("MiniLM", "minilm"), ("mini-lm", "minilm"), ("vector", "vectors")]
+)
+def test_a_name_that_is_nearly_one_is_said_at_once(spec: str, meant: str) -> None:
+    """The hub is not asked for a minute first."""
+    with pytest.raises(InvalidInputError, match=f"Did you mean {meant!r}"):
+        embedder_for_text(spec)
+
+
+@pytest.mark.parametrize("spec", ["", " ", 5])
+def test_what_is_no_name(spec: str) -> None:
+    """It is said what could be one."""
+    with pytest.raises(InvalidInputError, match="expected the name of an embedder"):
+        embedder_for_text(spec)
+
+
+def test_the_first_use_by_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is distilled once, and no draft is left."""
+    monkeypatch.setenv("COLLAPSE_GUARD_CACHE", str(tmp_path / "cache"))
+    with ThreadPoolExecutor(4) as threads:
+        made = [each.identity for each in threads.map(lambda _: cached_static(), range(4))]
+    assert len(set(made)) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that names another is named."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COLLAPSE_GUARD_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(EmbedderError, match="COLLAPSE_GUARD_CACHE"):
+        cached_static()
 
 
 CHECK = """

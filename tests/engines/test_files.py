@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,8 +26,7 @@ from pyarrow import feather
 
 from collapse_guard.engines.columns import chunks
 from collapse_guard.engines.files import file_batches, file_columns
-from collapse_guard.engines.formats import BYTES_AT_ONCE
-from collapse_guard.engines.frames import CHUNK
+from collapse_guard.engines.frames import BYTES_AT_ONCE, CHUNK
 from collapse_guard.engines.total import rows_of
 from collapse_guard.errors import CollapseGuardError, ColumnNotFoundError, InvalidInputError
 
@@ -34,7 +34,7 @@ TEXTS = ["plain", 'with "quotes", commas', "two\nlines", "naïve — ünï 猫",
 MEASURED = [text.replace("\n", " ") for text in TEXTS]
 
 
-def texts(path: Path) -> list[str]:
+def texts(path: Path | str) -> list[str]:
     """Return the texts that are read from a path."""
     return [text for chunk in chunks(path, ["text"], kind=None) for text in chunk.values]
 
@@ -108,6 +108,53 @@ def test_broken_files(tmp_path: Path, name: str, content: bytes) -> None:
         texts(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text;other\na, b;1\n"),
+        ("a.csv", "other|text\n1|a, b\n"),
+        ("a.csv", "\ufefftext\tother\na, b\t1\n"),
+        ("a.tsv", "text\tother, or\na, b\t1\n"),
+        ("a.tsv", "text\na, b\n"),
+        ("a.csv", '"text";"two\nlines"\n"a, b";1\n'),
+    ],
+)
+def test_delimiters(tmp_path: Path, name: str, content: str) -> None:
+    """A csv without a comma in its header is of semicolons, tabs or bars; a .tsv is of tabs."""
+    (tmp_path / name).write_text(content)
+    assert texts(tmp_path / name) == ["a, b"]
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress(content.encode()))
+    assert texts(packed) == ["a, b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cure"),
+    [
+        ("a.csv", "text\nnaïve\n".encode("utf-16"), "as UTF-8"),
+        ("a.csv", "text\nnaïve\n".encode("latin1"), "as UTF-8"),
+        ("a.jsonl", '{"text": "naïve"}\n'.encode("latin1"), "as UTF-8"),
+        ("a.json", b'[\n {\n  "text": "a"\n }\n]', "JSON lines"),
+        ("a.json", b'{"text": ["a\n"]}', "one JSON object a line"),
+        ("a.json", b'[null, {"text": "a"}]', "JSON lines"),
+    ],
+)
+def test_cures(tmp_path: Path, name: str, content: bytes, cure: str) -> None:
+    """What to do is said."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidInputError, match=cure):
+        texts(tmp_path / name)
+
+
+def test_a_column_that_comes_late(tmp_path: Path) -> None:
+    """A jsonl has no header: a column may first come after many megabytes."""
+    lines = ['{"other": "%s"}' % ("x" * 100)] * 50_000 + ['{"other": "x", "text": "a"}']
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    assert texts(tmp_path / "rows.jsonl") == ["a"]
+    with pytest.raises(ColumnNotFoundError, match="Did you mean 'text'"):
+        list(chunks(tmp_path / "rows.jsonl", ["Text"]))
+
+
 def test_missing_column_lists_what_is_there(folder: Path) -> None:
     """The error names the columns that could have been meant."""
     with pytest.raises(ColumnNotFoundError, match="'text', 'other'"):
@@ -151,6 +198,24 @@ def test_an_arrow_stream(folder: Path) -> None:
     with pa.ipc.new_stream(folder / "stream.arrow", table.schema) as writer:
         writer.write_table(table)
     assert texts(folder / "stream.arrow") == MEASURED
+
+
+def test_an_arrow_stream_that_is_not_whole(tmp_path: Path) -> None:
+    """Cut between two messages, or followed by more after its end marker, it would read as whole."""
+    path, table = tmp_path / "rows.arrow", pa.table({"text": TEXTS})
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        for _ in range(3):
+            writer.write_table(table)
+    data = path.read_bytes()
+    assert texts(path) == 3 * TEXTS
+    for changed, message in (
+        (data[:-8], "no end marker"),
+        (data + data, "more after its end marker"),
+        (data + b"\n", "more after"),
+    ):
+        path.write_bytes(changed)
+        with pytest.raises(InvalidInputError, match=rf"rows\.arrow, but it has {message}"):
+            texts(path)
 
 
 @pytest.mark.parametrize("compression", [None, "lz4"])
@@ -209,13 +274,79 @@ def test_a_column_of_the_files_is_not_taken_from_their_folders(tmp_path: Path) -
     assert texts(tmp_path / "text=x" / "rows.csv") == ["a"]
 
 
-def test_links_are_files(tmp_path: Path) -> None:
-    """Caches of model hubs hold nothing else."""
-    (tmp_path / "blob").write_bytes(b"text\na\n")
-    (tmp_path / "snapshot").mkdir()
-    (tmp_path / "snapshot" / "rows.csv").symlink_to("../blob")
-    (tmp_path / "snapshot" / "gone.csv").symlink_to("../nothing")
-    assert texts(tmp_path / "snapshot") == texts(tmp_path / "snapshot" / "*.csv") == ["a"]
+def test_links_are_followed(tmp_path: Path) -> None:
+    """Links to files and to folders are read as what they lead to; caches of model hubs hold nothing else."""
+    for place, text in (("batch", "a"), ("away", "b")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "rows.csv").write_text(f"text\n{text}\n")
+    (tmp_path / "batch" / "day=2").symlink_to("../away")
+    (tmp_path / "batch" / "more.csv").symlink_to("../away/rows.csv")
+    assert texts(tmp_path / "batch") == ["b", "b", "a"]
+    assert texts(tmp_path / "batch" / "*") == texts(f"file://{tmp_path}/batch") == ["b", "b", "a"]
+    assert texts(tmp_path / "batch" / "day=*") == texts(tmp_path / "batch" / "day=2" / "*.csv") == ["b"]
+
+
+def link_to_nothing(folder: Path) -> Path:
+    (folder / "gone.csv").symlink_to("../nothing")
+    return folder / "gone.csv"
+
+
+def link_to_itself(folder: Path) -> Path:
+    (folder / "circle").symlink_to("../batch")
+    return folder / "circle"
+
+
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe.csv")
+    return folder / "pipe.csv"
+
+
+def unknown(name: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_text("text\nb\n")
+        return folder / name
+
+    return write
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "**"])
+@pytest.mark.parametrize(
+    "skipped", [link_to_nothing, link_to_itself, pipe, unknown("part.csv.xz"), unknown("part.txt"), unknown("deep.zip")]
+)
+def test_what_would_be_skipped_is_refused(tmp_path: Path, skipped: Callable[[Path], Path], pattern: str) -> None:
+    """A batch that is read in part is no batch, so the file is named."""
+    folder = tmp_path / "batch"
+    folder.mkdir()
+    (folder / "rows.csv").write_text("text\na\n")
+    path = skipped(folder)
+    with pytest.raises(
+        InvalidInputError, match=re.escape(path.suffix if pattern and path.suffix not in (".csv", "") else path.name)
+    ):
+        texts(folder / pattern)
+
+
+def test_an_empty_or_hidden_file_has_no_rows(tmp_path: Path) -> None:
+    """Marks of any name are left out."""
+    for name, content in {"rows.csv": "text\na\n", "done": "", "_notes.txt": "x", ".rows.csv.swp": "x"}.items():
+        (tmp_path / name).write_text(content)
+    assert texts(tmp_path) == ["a"]
+
+
+def test_a_folder_that_hugging_face_saved(tmp_path: Path) -> None:
+    """Its descriptions, in JSON, are no rows."""
+    table = pa.table({"text": TEXTS})
+    with pa.ipc.new_stream(tmp_path / "data-00000-of-00001.arrow", table.schema) as writer:
+        writer.write_table(table)
+    for name in ("dataset_info.json", "state.json"):
+        (tmp_path / name).write_text("{}")
+    assert texts(tmp_path) == TEXTS
+
+
+def test_a_folder_of_unknown_files_is_named_with_what_is_known(tmp_path: Path) -> None:
+    """What is there is said."""
+    (tmp_path / "rows.xlsx").write_bytes(b"PK")
+    with pytest.raises(InvalidInputError, match=r"expected files of one format .* got \.xlsx"):
+        texts(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.csv.gz"])

@@ -184,6 +184,13 @@ def test_keys_are_tied_to_fields(kind: type[BaselineExpectation]) -> None:
     assert kind.__doc__.startswith("Expect the")
 
 
+@pytest.mark.parametrize("column", ["<script>alert(1)</script>", "a<img src=x onerror=alert(1)>"])
+def test_a_column_that_data_docs_would_run_is_refused(column: str) -> None:
+    """Great Expectations prints the names of columns raw in the navigation of a page, for whatever expectation."""
+    with pytest.raises(ValueError, match="has no <"):
+        cge.ExpectColumnNotToShowCollapse(column=column, baseline="news")
+
+
 def test_description_names_column_and_baseline(gold_store: Path) -> None:
     """Data Docs print a sentence, not a dump of arguments."""
     (rendered,) = BaselineExpectation._prescriptive_renderer.__func__(  # type: ignore[attr-defined]

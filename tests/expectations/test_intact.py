@@ -66,7 +66,7 @@ def test_a_name_that_moved_fails(validate: Validate, store: cg.Store) -> None:
     """The recorded digest is no longer what the name means; the name alone may mean any version."""
     first = store.load("mixture").digest
     second = cg.freeze(mixture(2000, 5), "vector", "mixture", store=store.root).digest
-    success, said = observed(found_by(validate, store, f"mixture@{first[:12]}"))
+    success, said = observed(found_by(validate, store, f"mixture@{first}"))
     assert not success
     assert said.startswith("superseded")
     assert f"mixture@{second}" in said
@@ -97,7 +97,7 @@ def test_it_is_saved_whole_and_shown(store: cg.Store, tmp_path: Path) -> None:
     suite = context.suites.add(gx.ExpectationSuite("gate"))
     suite.add_expectation(cge.ExpectGoldBaselineToBeIntact(baseline="mixture", store=store.root))
     (saved,) = context.suites.get("gate").to_json_dict()["expectations"]
-    assert saved["kwargs"] == {"baseline": "mixture", "store": store.root}
+    assert saved["kwargs"] == {"baseline": "mixture", "store": store.root, "allowed_signers": None}
     assert saved["meta"]["collapse_guard_version"]
     Path(store.root, "mixture", store.load("mixture").digest, "gold_keys.npy").unlink()
     definition = gx.ValidationDefinition(name="gate", data=asset.add_batch_definition_whole_dataframe("all"), suite=suite)
