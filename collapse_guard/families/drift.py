@@ -169,6 +169,18 @@ def elsewhere(comparison: Comparison) -> float:
     return max(_far(comparison), _new_words(comparison), longer_than_gold(comparison))
 
 
+def moved(comparison: Comparison) -> float:
+    """Return how many rows, at most, lie where gold has less than a tenth as many, where rows are no texts.
+
+    A batch of vectors that is moved as a whole stays near gold, and yet scales with its new length: what depends on scale or place says
+    nothing of it then. Texts have their words to tell that.
+    """
+    found = comparison.direction
+    if comparison.baseline.kind == "text" or found is None:
+        return 0.0
+    return _at_most(found.moved.estimate, found.moved.error)
+
+
 def _new_words(comparison: Comparison) -> float:
     if comparison.baseline.kind != "text":
         return 0.0

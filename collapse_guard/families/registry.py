@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collapse_guard.families import copies, modes, neighbours, richness, row_sums
+from collapse_guard.families import copies, frames, modes, neighbours, richness, row_sums
 
 STATISTICS = (
     *row_sums.STATISTICS,
     *neighbours.STATISTICS,
     *modes.STATISTICS,
     *richness.STATISTICS,
+    *frames.STATISTICS,
     *copies.STATISTICS,
 )
 

@@ -35,6 +35,6 @@ def _expected(comparison: Comparison) -> tuple[Floats, Floats]:
 
 
 STATISTICS = tuple(
-    Statistic(each.name, each.family, each.meaning, partial(_measure, number), each.anchored)
+    Statistic(each.name, each.family, each.meaning, partial(_measure, number), each.anchored, each.family == "diversity")
     for number, each in enumerate(ROW_SUMS)
 )

@@ -50,6 +50,7 @@ class Statistic:
     meaning : what people read
     measure : a batch beside its baseline -> its effect
     anchored : whether it looks at gold's own places or words, which data from elsewhere leaves without being narrower
+    scale_free : whether it stays the same where a whole batch is moved or scaled
     by_groups : whether a batch of fewer groups than gold's is expected to score as its groups make it score; else it only informs there
     late : the loss beyond which a batch that is narrowing as a whole is called LATE, if this statistic can tell
     """
@@ -59,6 +60,7 @@ class Statistic:
     meaning: str
     measure: Callable[[Comparison], Effect]
     anchored: bool = False
+    scale_free: bool = False
     by_groups: bool = True
     late: float = inf
 

@@ -27,6 +27,9 @@ MOST_ROWS = 2_500
 ORDER = 2.0
 """A region counts as lost if less than one in so many of its rows is left."""
 
+FAR_ORDER = 10.0
+"""Rows count as moved where gold has less than one in so many."""
+
 Weighted: TypeAlias = tuple[Floats, Floats]
 """Scores and weights of rows."""
 
@@ -49,10 +52,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Directions:
-    """What is lost and what is new, and the ``(n,)`` witness scores of gold's rows and the batch's: low is gold's side."""
+    """What is lost, what is new, what is *moved* (new at order 10), and the ``(n,)`` witness scores of gold's rows and the batch's: low is gold's."""
 
     lost: Share
     new: Share
+    moved: Share
     gold_scores: Floats
     batch_scores: Floats
 
@@ -89,6 +93,7 @@ def direction(gold: tuple[Vectors, Counts], batch: tuple[Vectors, Counts], strat
     return Directions(
         lost=_hockey_stick((mine, weights, side), (theirs, ones, other)),
         new=_hockey_stick((-theirs, ones, other), (-mine, weights, side)),
+        moved=_hockey_stick((-theirs, ones, other), (-mine, weights, side), FAR_ORDER),
         gold_scores=mine,
         batch_scores=theirs,
     )
@@ -135,26 +140,26 @@ def _local(rows: Vectors, of_batch: Flags, weights: Floats, half: Counts) -> Flo
     return scores
 
 
-def _hockey_stick(p: tuple[Floats, Floats, Flags], q: tuple[Floats, Floats, Flags]) -> Share:
-    """Estimate E_2(P‖Q) below a threshold, from scores, weights and halves of both: chosen on one half, measured on the other."""
+def _hockey_stick(p: tuple[Floats, Floats, Flags], q: tuple[Floats, Floats, Flags], order: float = ORDER) -> Share:
+    """Estimate the divergence of P from Q below a threshold, from scores, weights and halves of both: chosen on one half, measured on the other."""
     estimates, variances = [], []
     for half in (True, False):
         (chosen_p, measured_p), (chosen_q, measured_q) = (
             [(scores[side == kept], weights[side == kept]) for kept in (half, not half)] for scores, weights, side in (p, q)
         )
         thresholds = np.quantile(np.concatenate([chosen_p[0], chosen_q[0]]), _THRESHOLDS)
-        excess, variance = _excess(chosen_p, chosen_q, thresholds)
+        excess, variance = _excess(chosen_p, chosen_q, thresholds, order)
         best = int(np.argmax(excess - _CAUTION * np.sqrt(variance)))
-        excess, variance = _excess(measured_p, measured_q, thresholds[[best]])
+        excess, variance = _excess(measured_p, measured_q, thresholds[[best]], order)
         estimates.append(float(excess[0]))
         variances.append(float(variance[0]))
     return Share(float(np.mean(estimates)), float(np.sqrt(sum(variances))) / 2)
 
 
-def _excess(p: Weighted, q: Weighted, thresholds: Floats) -> tuple[Floats, Floats]:
-    """Return the excess of P below each threshold over twice that of Q, and its variance."""
+def _excess(p: Weighted, q: Weighted, thresholds: Floats, order: float) -> tuple[Floats, Floats]:
+    """Return the excess of P below each threshold over ``order`` times that of Q, and its variance."""
     here, there = _below(p, thresholds), _below(q, thresholds)
-    return here - ORDER * there, _variance(here, there, _rows(p[1]), _rows(q[1]))
+    return here - order * there, _variance(here, there, _rows(p[1]), _rows(q[1]), order)
 
 
 def _below(part: Weighted, thresholds: Floats) -> Floats:
@@ -169,9 +174,9 @@ def _rows(weights: Floats) -> float:
     return float(weights.sum() ** 2 / max((weights**2).sum(), _TINY))
 
 
-def _variance(p: Floats, q: Floats, p_rows: float, q_rows: float) -> Floats:
+def _variance(p: Floats, q: Floats, p_rows: float, q_rows: float, order: float = ORDER) -> Floats:
     p_part = np.maximum(p * (1 - p), 1 / max(p_rows, 1)) / max(p_rows, 1)
-    return np.asarray(p_part + ORDER**2 * np.maximum(q * (1 - q), 1 / max(q_rows, 1)) / max(q_rows, 1))
+    return np.asarray(p_part + order**2 * np.maximum(q * (1 - q), 1 / max(q_rows, 1)) / max(q_rows, 1))
 
 
 def new_types(batch: Counts, gold: Counts) -> Share:

@@ -92,10 +92,11 @@ class MatchedRarefaction:
     Of a type met :math:`c_s` times in the :math:`N_s` healthy rows of stratum s, none is drawn in :math:`f_s N_s` rows of each with
     probability :math:`\prod_s (1 - f_s)^{c_s}`. A share y of a batch of :math:`n_s` rows per stratum draws :math:`f_s = y r n_s / N_s`,
     with r such that as many types are drawn as the batch has, repetitions included: its rows may be longer or shorter than the stratum's.
+    Where a stratum has no more rows to draw, the others give the rest.
 
     Attributes
     ----------
-    shares : ``(g,)`` ascending y, of which the last draws all healthy rows of some stratum
+    shares : ``(g,)`` ascending y, of which the last draws all healthy rows of the batch's strata
     types : ``(g,)`` expected numbers of types
     """
 
@@ -109,17 +110,14 @@ class MatchedRarefaction:
         """Read the curve off counts by stratum, for ``draws`` of a batch of ``(s,)`` rows per stratum; of types ``among`` the keys, if given."""
         counts = healthy.by_stratum if among is None else healthy.by_stratum[np.isin(healthy.keys, among)]
         used = (batch_rows > 0) & (healthy_rows > 0)
-        drawn = np.where(used, batch_rows / np.maximum(healthy_rows, 1), 0.0)
-        drawn *= (
-            draws / max(float(healthy.by_stratum.sum(axis=0) / healthy.counts.sum() @ drawn * healthy.total), 1.0)
-            if healthy.total
-            else 1.0
-        )
-        most = 1 / max(float(drawn.max(initial=0.0)), 1 / max(float(healthy_rows.sum()), 1.0))
+        kept = healthy.by_stratum.sum(axis=0)[used]
+        there = kept / max(float(kept.sum()), 1.0) * healthy.total * kept.sum() / max(int(healthy.counts.sum()), 1)
+        most = float(there.sum()) / max(draws, 1.0)
         shares = most * np.geomspace(1 / _FINEST, 1, _GRID)
+        drawn = _drawn(shares * draws, batch_rows[used] / np.maximum(healthy_rows[used], 1), there)
         # Types of equal counts are one case; those that the batch's strata do not have are none.
         cases, times = np.unique(counts[:, used], axis=0, return_counts=True) if used.any() else (counts[:0], np.zeros(0))
-        left = np.log(np.maximum(1 - shares[:, None] * drawn[used], _NONE_LEFT))
+        left = np.log(np.maximum(1 - drawn, _NONE_LEFT))
         return cls(shares, -np.expm1(left @ cases.T) @ times / healthy.kept_share)
 
     def richness(self, share: float) -> float:
@@ -139,6 +137,23 @@ class MatchedRarefaction:
         telling = np.flatnonzero((new >= _NEW_TYPES) & (self.shares <= 1))
         whole = self.shares[-1] >= 1 and float(np.interp(1.0, self.shares, new)) >= _NEW_TYPES
         return 1.0 if whole else float(self.shares[telling[-1]]) if len(telling) else 0.0
+
+
+def _drawn(wanted: Floats, exposure: Floats, there: Floats) -> Floats:
+    """Return ``(g, s)`` shares of each stratum, in proportion to its exposure and at most 1, that make up the ``(g,)`` draws wanted.
+
+    Parameters
+    ----------
+    there : ``(s,)`` draws that each stratum has
+    """
+    shares = np.zeros((len(wanted), len(there)))
+    for _ in range(len(there) + 1):
+        open_ = shares < 1
+        rest = wanted - (np.where(open_, 0.0, shares) * there).sum(axis=1)
+        weight = np.where(open_, exposure * there, 0.0).sum(axis=1)
+        more = np.divide(rest, weight, out=np.zeros(len(rest)), where=weight > 0)[:, None] * exposure
+        shares = np.where(open_, np.minimum(more, 1.0), shares)
+    return shares
 
 
 def richness_variance(healthy: Rarefaction, draws: float, total: float) -> float:

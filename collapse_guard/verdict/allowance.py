@@ -37,13 +37,16 @@ class Allowance:
     ----------
     elsewhere : at most so much of the batch lies where gold does not reach
     new : at most so much lies where gold has less than half as much
+    moved : at most so much of a batch that is no text lies where gold has less than a tenth as much
     """
 
     elsewhere: float
     new: float
+    moved: float = 0.0
 
     def of(self, statistic: Statistic) -> float:
         """Return the loss that is allowed beside the floor of a statistic."""
         if statistic.anchored:
             return ANCHORED_SLOPE * max(self.new, self.elsewhere)
-        return SLOPES[statistic.family] * self.elsewhere
+        away = self.elsewhere if statistic.scale_free else max(self.elsewhere, self.moved)
+        return SLOPES[statistic.family] * away

@@ -10,6 +10,7 @@ import numpy as np
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.families import drift
 from collapse_guard.families.comparison import TWO_SIDED_95, Comparison, clumps
+from collapse_guard.families.frames import phrases_of
 from collapse_guard.families.modes import mode_losses, overgrown
 from collapse_guard.families.registry import STATISTICS
 from collapse_guard.families.richness import type_richness
@@ -17,6 +18,7 @@ from collapse_guard.families.statistic import Effect, Statistic
 from collapse_guard.profile import Profile
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.coverage import ModeLoss
+from collapse_guard.statistics.shared_phrases import SharedPhrase
 from collapse_guard.verdict.allowance import Allowance
 from collapse_guard.verdict.examples import lost_examples, new_examples
 from collapse_guard.verdict.finding import Finding
@@ -37,6 +39,8 @@ class Assessment:
     new: tuple[float, float, float]
     elsewhere: float
     outside_lengths: float
+    more_pieces: float
+    shared_phrases: tuple[SharedPhrase, ...]
     lost_examples: tuple[str, ...]
     new_examples: tuple[str, ...]
 
@@ -47,7 +51,7 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: Botto
     measured = [statistic.measure(comparison) for statistic in STATISTICS]
     differing = [statistic.measure(comparison) for statistic in drift.STATISTICS]
     lost, new = (_interval(share(comparison)) for share in (drift.lost_share, drift.new_share))
-    allowance = Allowance(drift.elsewhere(comparison), new[2])
+    allowance = Allowance(drift.elsewhere(comparison), new[2], drift.moved(comparison))
     p_values = baseline.calibration.family_wise(np.array([effect.z for effect in measured]))
     few_groups = clumps(profile).groups < baseline.calibration.clustering.groups < inf
     findings = [
@@ -66,11 +70,19 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: Botto
         compared_rows=profile.rows * types.share if types else float(profile.rows),
         lost=lost,
         new=new,
-        elsewhere=allowance.elsewhere,
+        elsewhere=max(allowance.elsewhere, allowance.moved),
         outside_lengths=drift.outside_lengths(comparison),
+        more_pieces=_more_pieces(profile, baseline),
+        shared_phrases=phrases_of(comparison),
         lost_examples=lost_examples(comparison) if lost[1] > 0 else (),
         new_examples=new_examples(comparison) if new[1] > 0 else (),
     )
+
+
+def _more_pieces(profile: Profile, baseline: Baseline) -> float:
+    """Return how many pieces a word more than for gold's texts the embedder's tokenizer needs; 0 where none were counted."""
+    both = profile.reading, baseline.healthy.reading
+    return both[0].mean - both[1].mean if all(reading.rows for reading in both) else 0.0
 
 
 def _interval(share: drift.Distance) -> tuple[float, float, float]:

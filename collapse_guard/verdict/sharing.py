@@ -6,18 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from collapse_guard.statistics.shared_phrases import STORED_SHARE, SharedPhrase, shared_phrases
+from collapse_guard.statistics.shared_phrases import STORED_SHARE, SharedPhrase
 
 if TYPE_CHECKING:
     from collapse_guard.baseline.baseline import Baseline
-    from collapse_guard.profile import Profile
 
 
-def found_phrases(profile: Profile, baseline: Baseline) -> tuple[SharedPhrase, ...]:
-    """Return the phrases that most rows share; without their texts, where rows may not be shown."""
-    if baseline.kind != "text":
-        return ()
-    found = shared_phrases(profile, baseline.common_phrases)
+def shown_phrases(found: tuple[SharedPhrase, ...], baseline: Baseline) -> tuple[SharedPhrase, ...]:
+    """Return phrases without their texts, where rows may not be shown."""
     return found if baseline.exemplars else tuple(replace(phrase, text=None) for phrase in found)
 
 

@@ -31,7 +31,7 @@ from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.phase import FAMILIES, Phase, phase_of
 from collapse_guard.verdict.policy import Policy
 from collapse_guard.verdict.power import Sight, sight
-from collapse_guard.verdict.sharing import found_phrases
+from collapse_guard.verdict.sharing import shown_phrases
 from collapse_guard.verdict.text import render
 from collapse_guard.verdict.unmeasured import more_unmeasured, too_many_unmeasured
 from collapse_guard.versions import library_versions
@@ -40,6 +40,10 @@ SCHEMA = "collapse-guard/verdict@1"
 MOST_REPEATED = 5
 MOST_OUTSIDE = 0.5
 """Where more of the texts are shorter or longer than any of gold's, gold has nothing to compare them with."""
+MOST_MORE_PIECES = 0.5
+"""Where the embedder's tokenizer needs so many pieces a word more than for gold, the words are none. Human texts of one kind need at most 0.26
+more than those of another (questions about programs against questions to a bank); words put together from sub-words 0.3 to 0.4."""
+
 MOST_LOST_A_GENERATION = 2.25
 """A neural generator loses up to so many times what sampling its training rows loses: the lower end of equivalent generations allows for
 it. With it the interval holds the true number for the GRU captions, whose losses are 1.3 to 2.1 times those of sampling."""
@@ -280,7 +284,7 @@ def judge(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds or {},
     }
-    common["shared_phrases"] = found_phrases(profile, baseline)
+    common["shared_phrases"] = ()
     common["remarks"] = more_unmeasured(common["batch"], baseline, policy)
     if reason := too_many_unmeasured(common["batch"], baseline, policy):
         return _without_findings(reason, None, common)
@@ -343,10 +347,13 @@ def _without_findings(reason: str, needed: int | None, common: dict[str, Any]) -
 
 
 def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_rows: int | None, common: dict[str, Any]) -> Verdict:
+    common["shared_phrases"] = shown_phrases(found.shared_phrases, baseline)
     failed = [finding for finding in found.findings if finding.failed]
     phase = phase_of(found.findings, shifted=found.shifted)
     if not failed and found.outside_lengths > MOST_OUTSIDE:
         return replace(_without_findings(_incomparable(found.outside_lengths), None, common), findings=found.findings)
+    if not failed and found.more_pieces > MOST_MORE_PIECES:
+        return replace(_without_findings(_no_words(found.more_pieces), None, common), findings=found.findings)
     return Verdict(
         outcome="closed" if phase.closes(policy.fail_on) else "open",
         phase=phase,
@@ -369,6 +376,13 @@ def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_row
         anchors=None,
         confirmation=None,
         **common,
+    )
+
+
+def _no_words(more: float) -> str:
+    return (
+        f"cannot judge: the embedder's tokenizer needs {more:.1f} pieces a word more than for gold, so most of the words are none that it knows, "
+        "and its vectors say little. Look at the texts: they may be broken, or in another language than gold."
     )
 
 
