@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,6 @@ class Frame:
     ----------
     reference : ``(r, d)`` float32, reference rows, at most ``REFERENCE_CAP``
     centres : ``(k, d)`` float32, k-means centres of reference rows, at most ``CLUSTERED_CAP``
-    drawn : ``(k,)``, the rows that each centre is the mean of
     drawn_share : the share of gold's rows that are not in ``reference`` and yet have drawn a centre
     group_of_mode : ``(m,)``, the group that each mode belongs to, a label by itself
     scales : ``(k,)``, mean squared distance of a cell's reference rows to its centre
@@ -119,6 +119,7 @@ class Frame:
     hyperplanes : ``(d, b)`` float32, for the fine cells
     longest : words of a row that are counted; the rest of a longer row is embedded, but adds no words to any count
     coarse_centres, coarse_scales : ``(c, d)`` and ``(c,)``, as ``centres`` and ``scales``, of fewer and wider cells
+    pull, coarse_pull : by how much the log of the squared distance to its centre is smaller, on average, for a row that drew the centres
     outer_from : log of a row's squared distance to its coarse centre over the cell's mean, from which on it is outer
     length_edges : ``(s + 1,)``, the fewest words of a gold text, the first number of words of each further stratum, and the most
         words; empty where rows are no texts, which are one stratum
@@ -129,7 +130,6 @@ class Frame:
 
     reference: Vectors
     centres: Vectors
-    drawn: Counts
     drawn_share: float
     group_of_mode: Counts
     scales: Floats
@@ -138,6 +138,8 @@ class Frame:
     hyperplanes: Vectors
     coarse_centres: Vectors
     coarse_scales: Floats
+    pull: float
+    coarse_pull: float
     outer_from: float
     length_edges: Counts
     reference_words: Counts
@@ -194,13 +196,11 @@ class Frame:
         Rows of ``gold``, ``(n,)``, that the frame itself has are measured as if it did not have them: they are no nearer to gold than
         other rows of their kind, and no nearer to a centre that they drew (of rows that may have drawn one, by the chance that they did).
         """
-        squared, cell = _search(self._cell_index, vectors, 1)
-        squared, cell = squared[:, 0], cell[:, 0]
+        cell, log_radius = self._fine(vectors)
         nearest, _ = _search(self._reference_index, vectors, NEIGHBOUR + 1)
         gold = np.zeros(len(vectors), dtype=bool) if gold is None else gold
         own = gold & (nearest[:, 0] <= _SAME)
-        drawn = np.maximum(self.drawn[cell], 2)
-        pulled = np.where(own, 1.0, np.where(gold, self.drawn_share, 0.0)) * 2 * np.log(drawn / (drawn - 1))
+        pulling = np.where(own, 1.0, np.where(gold, self.drawn_share, 0.0))
         distances = np.sqrt(np.where(own, nearest[:, NEIGHBOUR], nearest[:, NEIGHBOUR - 1]))
         distance_bin = np.searchsorted(self.edges, distances, side="left")
         away = distance_bin == len(self.edges)
@@ -208,12 +208,17 @@ class Frame:
         return Located(
             vectors=vectors,
             mode=np.where(away, self.modes, self._mode(vectors, cell)),
-            log_radius=np.log(np.maximum(squared / self.scales[cell], _ON_CENTRE)) + pulled,
+            log_radius=log_radius + pulling * self.pull,
             distance_bin=distance_bin,
             coarse=np.where(away, len(self.coarse_centres), coarse),
-            outer=log_coarse > self.outer_from,
+            outer=log_coarse + pulling * self.coarse_pull > self.outer_from,
             length_bin=self.length_bins(np.zeros(len(vectors), dtype=np.int64) if words is None else words),
         )
+
+    def _fine(self, vectors: Vectors) -> tuple[Counts, Floats]:
+        """Return ``(n,)`` cells, and logs of the squared distance to their centres over the cells' means."""
+        squared, cell = _search(self._cell_index, vectors, 1)
+        return cell[:, 0], np.log(np.maximum(squared[:, 0] / self.scales[cell[:, 0]], _ON_CENTRE))
 
     def _coarse(self, vectors: Vectors) -> tuple[Counts, Floats]:
         """Return ``(n,)`` coarse cells, and logs of the squared distance to their centres over the cells' means."""
@@ -280,14 +285,13 @@ def build_frame(
     gold_rows = len(reference) + len(calibration)
     chosen = _some(len(reference), CLUSTERED_CAP, rng)
     clustered = reference[chosen]
-    centres, drawn, scales = _cells(clustered, ROWS_PER_CELL, CELLS, rng)
-    coarse_centres, _, coarse_scales = _cells(clustered, COARSE_ROWS, COARSE_CELLS, rng)
+    centres, scales = _cells(clustered, ROWS_PER_CELL, CELLS, rng)
+    coarse_centres, coarse_scales = _cells(clustered, COARSE_ROWS, COARSE_CELLS, rng)
     kept = _some(len(clustered), REFERENCE_CAP, rng)
     reference = clustered[kept]
     draft = Frame(
         reference=reference,
         centres=centres,
-        drawn=drawn,
         drawn_share=(len(clustered) - len(reference)) / (gold_rows - len(reference)),
         group_of_mode=np.arange(len(labels[0])) if labels else _groups(centres),
         scales=scales,
@@ -296,6 +300,8 @@ def build_frame(
         hyperplanes=_hyperplanes(reference, rng),
         coarse_centres=coarse_centres,
         coarse_scales=coarse_scales,
+        pull=0.0,
+        coarse_pull=0.0,
         outer_from=np.inf,
         length_edges=_length_edges(np.concatenate(words)) if words else np.empty(0, dtype=np.int64),
         reference_words=words[0][chosen][kept] if words else np.zeros(len(reference), dtype=np.int64),
@@ -308,7 +314,14 @@ def build_frame(
         draft,
         edges=np.quantile(draft.distances(healthy), EDGE_SHARES),
         outer_from=float(np.quantile(draft._coarse(healthy)[1], 1 - OUTER_SHARE)),
+        pull=_pull(draft._fine, healthy, reference),
+        coarse_pull=_pull(draft._coarse, healthy, reference),
     )
+
+
+def _pull(radii: Callable[[Vectors], tuple[Counts, Floats]], healthy: Vectors, reference: Vectors) -> float:
+    """Compare the log radii of rows that no centre has seen with those of rows that drew them."""
+    return max(float(radii(healthy)[1].mean() - radii(reference)[1].mean()), 0.0)
 
 
 def _some(rows: int, most: int, rng: np.random.Generator) -> Counts:
@@ -316,14 +329,17 @@ def _some(rows: int, most: int, rng: np.random.Generator) -> Counts:
     return np.arange(rows) if rows <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _cells(rows: Vectors, rows_per_cell: int, bounds: tuple[int, int], rng: np.random.Generator) -> tuple[Vectors, Counts, Floats]:
-    """Return the centres of cells, how many of the rows each is the mean of, and their mean squared distance to it."""
-    centres = _k_means(rows, int(np.clip(len(rows) // rows_per_cell, *bounds)), int(rng.integers(2**31)))
+def _cells(rows: Vectors, rows_per_cell: int, bounds: tuple[int, int], rng: np.random.Generator) -> tuple[Vectors, Floats]:
+    """Return the centres of cells, and the mean squared distance of their rows to it."""
+    # Of equal rows, more than a cell holds, several centres would be all but the same, and rounding would decide between them.
+    distinct = rows[np.sort(np.unique(rows, axis=0, return_index=True)[1])]
+    cells = min(int(np.clip(len(rows) // rows_per_cell, *bounds)), len(distinct))
+    centres = _k_means(distinct, cells, int(rng.integers(2**31)))
     squared, cell = _search(_index(centres), rows, 1)
     drawn = np.bincount(cell[:, 0], minlength=len(centres))
     # A cell of few rows borrows the average: its own mean square would be near zero for a cell of copies.
     mean = max(float(squared.mean()), _NEAR_ZERO)
-    return centres, drawn, (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (drawn + 1)
+    return centres, (np.bincount(cell[:, 0], weights=squared[:, 0], minlength=len(centres)) + mean) / (drawn + 1)
 
 
 def _length_edges(words: Counts) -> Counts:
@@ -334,6 +350,8 @@ def _length_edges(words: Counts) -> Counts:
 
 def _groups(centres: Vectors) -> Counts:
     """Group neighbouring centres by Ward's method (1963, doi:10.1080/01621459.1963.10500845), numbered from 0."""
+    if len(centres) == 1:
+        return np.zeros(1, dtype=np.int64)
     groups = fcluster(linkage(centres.astype(np.float64), "ward"), max(len(centres) // CELLS_PER_GROUP, 2), "maxclust")
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 

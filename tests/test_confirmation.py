@@ -87,9 +87,9 @@ def test_what_both_have_is_stored_once(store: Path, both: cg.Baseline) -> None:
 def test_a_damaged_companion_is_a_damaged_baseline(store: Path, both: cg.Baseline, tmp_path: Path) -> None:
     """One digest stands for both."""
     copied = cg.Store(tmp_path).save(both, "copied")
-    damaged = tmp_path / "copied" / copied.digest / "companion.calibration.values.npy"
+    damaged = tmp_path / "copied" / copied.digest / "companion.calibration.variances.npy"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
-    with pytest.raises(CorruptBaselineError, match=r"companion\.calibration\.values"):
+    with pytest.raises(CorruptBaselineError, match=r"companion\.calibration\.variances"):
         cg.Store(tmp_path).load("copied")
     assert cg.Store(store).verify("both").digest == both.digest
 
@@ -212,16 +212,16 @@ def test_the_second_embedder_decides_in_doubt(both: cg.Baseline, doubtful: tuple
         assert "1,000 rows were embedded by sentence:" in text
 
 
-@pytest.mark.parametrize("max_rows", [None, 900, 580])
+@pytest.mark.parametrize("max_rows", [None, 900, 630])
 def test_so_many_rows_are_confirmed(
     both: cg.Baseline, doubtful: tuple[pd.DataFrame, dict[str, float]], max_rows: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of more rows a sample, never more than may be embedded; the batch's facts stay the whole's."""
     batch, floors = doubtful
-    monkeypatch.setattr(guard, "CONFIRMED_ROWS", 600)
+    monkeypatch.setattr(guard, "CONFIRMED_ROWS", 650)
     verdict = cg.check(batch, both, floors=floors, confirm="minilm", max_rows=max_rows)
     assert verdict.confirmation
-    assert verdict.confirmation.rows == verdict.batch.sampled_rows == min(600, max_rows or 600)
+    assert verdict.confirmation.rows == verdict.batch.sampled_rows == min(650, max_rows or 650)
     assert (verdict.batch.rows, verdict.batch.digest) == (1000, cg.check(batch, both).batch.digest)
     assert verdict.sight
     assert verdict.sight.rows == verdict.batch.sampled_rows

@@ -88,7 +88,6 @@ def test_of_much_gold_a_part_is_kept_and_a_larger_one_draws_the_cells() -> None:
     built = build_frame(reference, calibration, rng=np.random.default_rng(0))
     assert len(built.reference) == REFERENCE_CAP
     assert built.modes == CELLS[1]
-    assert built.drawn.sum() == CLUSTERED_CAP
     assert built.drawn_share == (CLUSTERED_CAP - REFERENCE_CAP) / (2 * rows - REFERENCE_CAP)
     gold = np.concatenate([reference, calibration])
     healthy, plain = (built.locate(part).log_radius.mean() for part in (fresh, gold))

@@ -133,6 +133,8 @@ class MatchedRarefaction:
 
         0 if there are none.
         """
+        if not self.types[-1]:
+            return 0.0
         new = np.diff(self.types, prepend=0.0) / np.diff(self.shares, prepend=0.0) * self.shares
         telling = np.flatnonzero((new >= _NEW_TYPES) & (self.shares <= 1))
         whole = self.shares[-1] >= 1 and float(np.interp(1.0, self.shares, new)) >= _NEW_TYPES

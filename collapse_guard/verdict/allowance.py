@@ -29,6 +29,10 @@ ANCHORED_SLOPE = 1.25
 """Loss of gold's own places where all of a batch is new."""
 
 
+MOST_ALLOWED = 0.85
+"""No subject is by nature so narrow: human corpora have lost at most 0.84 of another's variety of any kind."""
+
+
 @dataclass(frozen=True)
 class Allowance:
     """How much may be lost beside the floors.
@@ -49,4 +53,4 @@ class Allowance:
         if statistic.anchored:
             return ANCHORED_SLOPE * max(self.new, self.elsewhere)
         away = self.elsewhere if statistic.scale_free else max(self.elsewhere, self.moved)
-        return SLOPES[statistic.family] * away
+        return min(SLOPES[statistic.family] * away, MOST_ALLOWED)

@@ -101,7 +101,7 @@ def _finding(
     allowed = allowance.of(statistic)
     floor = policy.floors[statistic.family] + allowed
     beyond = bool(not informs and effect.lost > floor and effect.least_lost > allowed)
-    late = bool(beyond and effect.lost > statistic.late + max(allowance.new, allowed))
+    late = bool(beyond and effect.lost > statistic.late + allowed)
     ratio, low, high = effect.ratio
     return Finding(
         statistic=statistic.name,

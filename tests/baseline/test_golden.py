@@ -33,7 +33,7 @@ def test_the_golden_baseline_judges_as_it_did(golden: cg.Store) -> None:
     verdict = cg.check(vectors(800, 1, spread=0.6), golden.load(NAME))
     assert (verdict.outcome, verdict.phase) == ("closed", cg.Phase.MID)
     observed = {finding.statistic: finding.value for finding in verdict.findings}
-    expected = {"vendi_score_1": 3.36444, "spread": 0.77617, "tail_share_0.2": 0.0175, "effective_sample": 0.41861, "mmd": 0.003356}
+    expected = {"vendi_score_1": 3.36444, "spread": 0.77617, "tail_share_0.2": 0.0175, "effective_sample": 0.43383, "mmd": 0.003356}
     assert {name: observed[name] for name in expected} == pytest.approx(expected, rel=0.002)
     assert verdict.severity is not None
-    assert verdict.severity.estimate == pytest.approx(0.1940, rel=0.01)
+    assert verdict.severity.estimate == pytest.approx(0.1897, rel=0.01)

@@ -207,7 +207,7 @@ def test_an_arrow_stream_that_is_not_whole(tmp_path: Path) -> None:
         for _ in range(3):
             writer.write_table(table)
     data = path.read_bytes()
-    assert texts(path) == 3 * TEXTS
+    assert texts(path) == 3 * MEASURED
     for changed, message in (
         (data[:-8], "no end marker"),
         (data + data, "more after its end marker"),
@@ -339,7 +339,7 @@ def test_a_folder_that_hugging_face_saved(tmp_path: Path) -> None:
         writer.write_table(table)
     for name in ("dataset_info.json", "state.json"):
         (tmp_path / name).write_text("{}")
-    assert texts(tmp_path) == TEXTS
+    assert texts(tmp_path) == MEASURED
 
 
 def test_a_folder_of_unknown_files_is_named_with_what_is_known(tmp_path: Path) -> None:

@@ -129,8 +129,8 @@ def batch(name: str) -> pd.DataFrame:
 
 
 def with_nulls(values: pd.Series[Any]) -> list[Any]:
-    """Return the values, every fourth of them null."""
-    return [value if at % 4 else None for at, value in enumerate(values)]
+    """Return the values, every twelfth of them null."""
+    return [value if at % 12 else None for at, value in enumerate(values)]
 
 
 @pytest.fixture(scope="module")
