@@ -393,7 +393,7 @@ def test_pandas_says_what_it_should(answers: Callable[[str], dict[str, Any]], ca
     assert result["success"] == ("collapsed" not in case)
     counted = verdict(result)["batch"]
     assert counted["rows"] + counted["nulls"] == (800 if "part" in case else ROWS)
-    assert counted["nulls"] == (300 if "nulls" in case else 0)
+    assert counted["nulls"] == (100 if "nulls" in case else 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
