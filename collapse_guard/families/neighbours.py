@@ -41,9 +41,9 @@ def _blocks(comparison: Comparison) -> Blocks | None:
     reference, strata = comparison.baseline.frame.reference, comparison.baseline.frame.reference_strata
     targets = min(RECALLED, int(_SHARE_OF_TARGETS * len(reference)))
     gold = _drawn(comparison, targets)
-    radii, healthy_radii = (block_radii(blocks) for blocks in (blocks_of(comparison.sample[0]), gold))
-    radius = float(np.quantile(healthy_radii, 1 - TAIL_SHARE))
     batch = blocks_of(comparison.sample[0])
+    radii, healthy_radii = block_radii(batch), block_radii(gold)
+    radius = float(np.quantile(healthy_radii, 1 - TAIL_SHARE))
     shares = comparison.matched.shares
     have = np.bincount(strata[targets:], minlength=len(shares))
     alike = 1 / float((shares**2 / np.maximum(have, 1)).sum())
@@ -82,19 +82,13 @@ def _effect(values: Floats, healthy: Floats, blocks: float, correlation: float, 
 
 
 def _neighbour_tail(comparison: Comparison) -> Effect:
-    found = _blocks(comparison)
-    if found is None:
-        return SILENT
-    alike = comparison.null.clustering.neighbour_tail
-    return _effect(found.tails, found.healthy_tails, found.healthy, alike, comparison)
+    found, alike = _blocks(comparison), comparison.null.clustering.neighbour_tail
+    return _effect(found.tails, found.healthy_tails, found.healthy, alike, comparison) if found else SILENT
 
 
 def _recall(comparison: Comparison) -> Effect:
-    found = _blocks(comparison)
-    if found is None:
-        return SILENT
-    alike = comparison.null.clustering.recall
-    return _effect(found.recalls, found.healthy_recalls, found.healthy, alike, comparison)
+    found, alike = _blocks(comparison), comparison.null.clustering.recall
+    return _effect(found.recalls, found.healthy_recalls, found.healthy, alike, comparison) if found else SILENT
 
 
 STATISTICS = (
