@@ -81,7 +81,9 @@ class Repeats:
     def copies(self, rows: float) -> float:
         r"""Return the expected number of copies among ``rows`` of the N rows.
 
-        With :math:`r = x / N`, a group of s keeps a binomial number of rows: :math:`\sum_g s r - 1 + (1 - r)^s`.
+        With :math:`r = x / N`, a group of s keeps a binomial number of rows: :math:`\sum_g s r - 1 + (1 - r)^s`. Where rows of a
+        length are drawn more often than there are (r > 1), the copies of frequent contents grow with r, those of rare ones with its
+        square, and what came once is no copy.
 
         Examples
         --------
@@ -89,7 +91,9 @@ class Repeats:
         2.0
         """
         share = self._share(rows)
-        found = float(self.groups @ (self.sizes * share - 1 + np.power(1 - np.minimum(share, 1.0), self.sizes)))
+        kept = self.sizes * share - 1 + np.power(1 - np.minimum(share, 1.0), self.sizes)
+        grown = np.where(self.sizes < FREQUENT, (self.sizes - 1) * share**2, self.sizes * share - 1)
+        found = float(self.groups @ np.where(share > 1, grown, kept))
         return max(self.unseen * rows / self.rows + found, 0.0)  # an estimate of the unseen may err below none
 
     def _share(self, rows: float) -> Floats:

@@ -25,6 +25,7 @@ from selenium.webdriver.chrome.service import Service
 
 import collapse_guard as cg
 import collapse_guard.expectations as cge
+from collapse_guard.contents import words
 from collapse_guard.expectations import rendering
 from collapse_guard.expectations.mode_plot import mode_counts, mode_plot
 from collapse_guard.expectations.rendering import DataDocs, bounds, diagnostic, escaped_once, prescriptive
@@ -55,6 +56,7 @@ PAYLOADS = (
 )
 KEPT = PAYLOADS[::3]
 LOST = tuple(payload for payload in PAYLOADS if payload not in KEPT)
+WORDS = 14
 BROWSER_OPTIONS = (
     "--headless",
     "--no-sandbox",
@@ -101,13 +103,18 @@ class Site:
 
 
 def rows(count: int, seed: int, labels: tuple[str, ...]) -> pd.DataFrame:
-    """Return hostile texts, each label with words of its own."""
+    """Return hostile texts, each label with words of its own; all are of one length, so that a label is not lost by its length."""
     drawn = np.random.default_rng(seed).integers(len(labels), size=count)
     texts = [
-        f"{labels[label]} topic{PAYLOADS.index(labels[label])} about{PAYLOADS.index(labels[label])} {sentence}"
+        cut(f"{labels[label]} topic{PAYLOADS.index(labels[label])} about{PAYLOADS.index(labels[label])} {sentence}")
         for label, sentence in zip(drawn, sentences(count, seed), strict=True)
     ]
     return pd.DataFrame({"text": texts, "label": [labels[label] for label in drawn]})
+
+
+def cut(text: str) -> str:
+    """Drop words at the end until ``WORDS`` are left."""
+    return text.rsplit(" ", len(words(text)) - WORDS)[0]
 
 
 def expectations(store: str) -> list[Expectation]:

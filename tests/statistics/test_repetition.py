@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -134,6 +135,24 @@ def test_one_row_that_takes_over_is_found_beside_its_natural_share() -> None:
     assert found.p_value < 1e-3
     assert found.share == pytest.approx(0.10, abs=0.03)
     assert found.expected == pytest.approx(0.055, abs=0.015)
+
+
+@pytest.mark.parametrize("exposure", [0.5, 1.0, 3.2])
+def test_what_came_once_is_no_copy_at_any_exposure(exposure: float) -> None:
+    """Where the batch has many more rows of a length than gold, gold's single rows foretell no copies, and a fifth that repeats is found."""
+    gold = Repeats(np.array([1.0]), np.array([float(GOLD)]), GOLD, exposure=np.array([exposure]))
+    assert gold.copies(GOLD) == 0
+    batch = np.concatenate([np.arange(800), np.zeros(120, dtype=np.int64), np.ones(80, dtype=np.int64)])
+    assert copies(repeats_of(batch), gold).p_value < ALMOST_SURELY
+
+
+@every_law
+def test_copies_grow_smoothly_where_rows_are_drawn_more_often_than_there_are(law: Law) -> None:
+    """Copies are as many just below as just beyond an exposure of one, and more with each exposure."""
+    found = repeats_of(law(GOLD, np.random.default_rng(6)))
+    grown = [replace(found, exposure=np.full(len(found.sizes), each)).copies(GOLD) for each in (0.5, 0.999, 1.001, 2.0, 4.0)]
+    assert grown == sorted(grown)
+    assert grown[2] == pytest.approx(grown[1], rel=0.01, abs=1e-9)
 
 
 def test_more_copies_have_a_smaller_p_value_and_a_larger_share() -> None:
