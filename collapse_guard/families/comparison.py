@@ -20,6 +20,11 @@ from collapse_guard.vectors import Counts, Floats, Vectors
 
 TWO_SIDED_95 = float(norm.ppf(0.975))
 
+MOSTLY = 0.5
+"""A batch lies elsewhere as a whole if more than so much of it does."""
+
+_TINY = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -85,6 +90,22 @@ class Comparison:
             return None
         frame = self.baseline.frame
         return direction((frame.reference, frame.reference_strata), self.sample, frame.strata)
+
+    @cached_property
+    def in_place(self) -> Comparison:
+        """The batch moved and scaled as a whole to gold's mean and variance, where it lies elsewhere as a whole and that brings it back.
+
+        A batch of vectors that left gold's place has lost every mode of gold, and so tells nothing of those that it lacks. Texts do not move
+        as a whole: other texts are other texts. Rows of groups stay where they are, since a sample does not keep its groups.
+        """
+        found = self.direction
+        if self.baseline.kind == "text" or found is None or self.profile.groups.total or found.moved.estimate < MOSTLY:
+            return self
+        rows, gold = (part.astype(np.float64) for part in (self.sample[0], self.baseline.frame.reference))
+        scale = np.sqrt(gold.var(axis=0).sum() / max(rows.var(axis=0).sum(), _TINY))
+        moved = ((rows - rows.mean(axis=0)) * scale + gold.mean(axis=0)).astype(np.float32)
+        other = Comparison(Profile.of(self.baseline.frame, moved), self.baseline, self.alpha)
+        return other if other.direction and other.direction.moved.estimate < found.moved.estimate - MOSTLY else self
 
     def design_effects(self, correlation: float, rows: float | None = None) -> DesignEffects:
         """Return the design effects of the batch, or of a sample of ``rows`` of it, and of the calibration part.

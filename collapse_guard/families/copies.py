@@ -51,5 +51,5 @@ def _effect(found: Copies, width: float) -> Effect:
 
 STATISTICS = (
     Statistic("copies", "copies", "rows that repeat another", _whole, scale_free=True, late=0.2),
-    Statistic("near_copies", "copies", "rows that nearly repeat another", _near, scale_free=True, late=0.2),
+    Statistic("near_copies", "copies", "rows that nearly repeat another", _near, in_place=True, scale_free=True, late=0.2),
 )

@@ -253,7 +253,7 @@ def _beyond_gold(comparison: Comparison) -> Drift:
     correlation = float(comparison.null.clustering.row_sums[[each.name for each in ROW_SUMS].index("tail_share")])
     own, usual = comparison.design_effects(correlation)
     error = sqrt(TAIL_SHARE * (1 - TAIL_SHARE) * (own / comparison.profile.rows + usual / comparison.healthy.rows))
-    return _excess(value, expected, error, two_sided=True)
+    return _excess(value, expected, error)
 
 
 def _copies_of_gold(comparison: Comparison) -> Drift:
@@ -265,7 +265,7 @@ def _copies_of_gold(comparison: Comparison) -> Drift:
     keys = comparison.baseline.reference_keys
     value, error = _known(comparison.profile.duplicates, keys)
     expected, natural_error = _known(comparison.healthy.duplicates, keys)
-    return _excess(value, expected, sqrt(error**2 + natural_error**2), two_sided=False)
+    return _excess(value, expected, sqrt(error**2 + natural_error**2))
 
 
 def _known(contents: BottomK, keys: Keys) -> tuple[float, float]:
@@ -276,14 +276,13 @@ def _known(contents: BottomK, keys: Keys) -> tuple[float, float]:
     return share, sqrt(squares) / rows
 
 
-def _excess(value: float, expected: float, error: float, *, two_sided: bool) -> Drift:
-    """Report an excess as a negative loss."""
+def _excess(value: float, expected: float, error: float) -> Drift:
+    """Report an excess as a negative loss; the p-value is that of so large an excess."""
     margin = TWO_SIDED_95 * error
     z = (value - expected) / error
     ratios = [max(value + step, 0.0) / expected if expected > 0 else inf for step in (0, -margin, margin)]
-    p_value = float(2 * norm.sf(abs(z)) if two_sided else norm.sf(z))
     least = -max(value - expected - margin, 0.0)
-    return Drift(value, expected, p_value, expected - value, least, (ratios[0], ratios[1], ratios[2]))
+    return Drift(value, expected, float(norm.sf(z)), expected - value, least, (ratios[0], ratios[1], ratios[2]))
 
 
 def _new(comparison: Comparison) -> Drift:
@@ -304,7 +303,7 @@ STATISTICS = (
     DriftStatistic("mmd", "distance to gold (MMD, relative)", lambda comparison: mmd_distance(comparison).drift, decides=True),
     DriftStatistic("lengths", "texts of another length than in gold", _lengths, decides=True),
     DriftStatistic("new", "rows where gold has less than half as many", _new, decides=True),
-    DriftStatistic("beyond_gold_share", "rows in or beyond gold's rare regions", _beyond_gold),
+    DriftStatistic("beyond_gold_share", "rows in or beyond gold's rare regions", _beyond_gold, decides=True),
     DriftStatistic("frechet_distance", "distance to gold (Fréchet)", lambda comparison: frechet(comparison).drift),
     DriftStatistic("energy_distance", "distance to gold (energy)", lambda comparison: energy(comparison).drift),
     DriftStatistic("copies_of_gold", "rows that repeat a gold row", _copies_of_gold),

@@ -69,7 +69,16 @@ def _lost(comparison: Comparison) -> Effect:
 
 
 STATISTICS = (
-    Statistic("mode_coverage", "modes", "gold's mass in modes still visited", _coverage, anchored=True, by_groups=False, late=0.3),
+    Statistic(
+        "mode_coverage",
+        "modes",
+        "gold's mass in modes still visited",
+        _coverage,
+        anchored=True,
+        in_place=True,
+        by_groups=False,
+        late=0.3,
+    ),
     Statistic(
         "lost", "modes", "gold's mass where the batch has less than half of it", _lost, anchored=True, by_groups=False, late=0.3
     ),

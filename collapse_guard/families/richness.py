@@ -11,8 +11,10 @@ from collapse_guard.families.statistic import SILENT, SMALLEST, Effect, Statisti
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.groups import DesignEffects
 from collapse_guard.statistics.lexical import compressed
-from collapse_guard.statistics.richness import MatchedRarefaction, Rarefaction, richness_variance
+from collapse_guard.statistics.richness import MatchedRarefaction, Rarefaction, refit_rows, richness_variance
 from collapse_guard.vectors import Keys
+
+_LASTING_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,20 @@ def _richness(
     return Richness(found.richness(draws), expected, sqrt(max(dispersion * variance + noise, SMALLEST)), share, curve)
 
 
-def _as_sample(found: Richness | None, width: float) -> Effect:
+def _as_sample(found: Richness | None, width: float, rows: float) -> Effect:
     """Read richness off gold's curve: so many healthy rows show as much."""
     if found is None:
         return SILENT
     margin = width * found.error
     value, low, high = (found.curve.share_for(max(found.found + step, 0.0)) / found.share for step in (0, -margin, margin))
-    return Effect(value, 1.0, 1 - value, 1 - high, (value, low, high), z_score(found.found - found.expected, found.error))
+    z = z_score(found.found - found.expected, found.error)
+    return Effect(value, 1.0, 1 - value, 1 - high, (value, low, high), z, lasting=_lasting(value, found.share * rows))
+
+
+def _lasting(fraction: float, rows: float) -> float:
+    """Return what a sample of a thousand rows loses where one of ``rows`` keeps this fraction: what re-fits leave out, more rows show."""
+    refits = refit_rows(fraction, rows)
+    return 1 - 2 * refits / (_LASTING_ROWS + 2 * refits) if isfinite(refits) else 0.0
 
 
 def variety(found: Richness | None, width: float) -> Effect:
@@ -114,15 +123,15 @@ STATISTICS = (
         "effective_sample",
         "effective_sample",
         "effective sample (healthy rows per row)",
-        lambda comparison: _as_sample(type_richness(comparison), comparison.width),
+        lambda comparison: _as_sample(type_richness(comparison), comparison.width, comparison.profile.rows),
         by_groups=False,
-        late=0.6,
+        late=0.8,
     ),
     Statistic(
         "rare_word_survival",
         "effective_sample",
         "gold's rare words still met (healthy rows per row)",
-        lambda comparison: _as_sample(rare_richness(comparison), comparison.width),
+        lambda comparison: _as_sample(rare_richness(comparison), comparison.width, comparison.profile.rows),
         anchored=True,
         by_groups=False,
     ),

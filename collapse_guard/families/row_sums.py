@@ -35,6 +35,14 @@ def _expected(comparison: Comparison) -> tuple[Floats, Floats]:
 
 
 STATISTICS = tuple(
-    Statistic(each.name, each.family, each.meaning, partial(_measure, number), each.anchored, each.family == "diversity")
+    Statistic(
+        each.name,
+        each.family,
+        each.meaning,
+        partial(_measure, number),
+        anchored=each.anchored,
+        in_place=each.in_place,
+        scale_free=each.family == "diversity",
+    )
     for number, each in enumerate(ROW_SUMS)
 )

@@ -26,6 +26,7 @@ class Effect:
     lost, least_lost : the loss in the family's unit, and the end of its 95 % interval nearer to none
     ratio : value over expected, with its interval
     z : standard normal for healthy data, negative where the batch is narrower
+    lasting : the loss, as far as it does not grow with the rows of the batch: what a phase is read off; None for the loss itself
     """
 
     value: float
@@ -34,6 +35,7 @@ class Effect:
     least_lost: float
     ratio: tuple[float, float, float]
     z: float
+    lasting: float | None = None
 
 
 SILENT = Effect(1.0, 1.0, 0.0, -inf, (1.0, 0.0, inf), 0.0)
@@ -50,9 +52,10 @@ class Statistic:
     meaning : what people read
     measure : a batch beside its baseline -> its effect
     anchored : whether it looks at gold's own places or words, which data from elsewhere leaves without being narrower
+    in_place : whether it is measured where a batch that lies elsewhere as a whole would lie in gold's place
     scale_free : whether it stays the same where a whole batch is moved or scaled
     by_groups : whether a batch of fewer groups than gold's is expected to score as its groups make it score; else it only informs there
-    late : the loss beyond which a batch that is narrowing as a whole is called LATE, if this statistic can tell
+    late : the lasting loss beyond which a batch that is narrowing as a whole is called LATE, if this statistic can tell
     """
 
     name: str
@@ -60,6 +63,7 @@ class Statistic:
     meaning: str
     measure: Callable[[Comparison], Effect]
     anchored: bool = False
+    in_place: bool = False
     scale_free: bool = False
     by_groups: bool = True
     late: float = inf

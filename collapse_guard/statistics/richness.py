@@ -115,8 +115,7 @@ class MatchedRarefaction:
         most = float(there.sum()) / max(draws, 1.0)
         shares = most * np.geomspace(1 / _FINEST, 1, _GRID)
         drawn = _drawn(shares * draws, batch_rows[used] / np.maximum(healthy_rows[used], 1), there)
-        # Types of equal counts are one case; those that the batch's strata do not have are none.
-        cases, times = np.unique(counts[:, used], axis=0, return_counts=True) if used.any() else (counts[:0], np.zeros(0))
+        cases, times = _cases(counts[:, used])
         left = np.log(np.maximum(1 - drawn, _NONE_LEFT))
         return cls(shares, -np.expm1(left @ cases.T) @ times / healthy.kept_share)
 
@@ -139,6 +138,15 @@ class MatchedRarefaction:
         telling = np.flatnonzero((new >= _NEW_TYPES) & (self.shares <= 1))
         whole = self.shares[-1] >= 1 and float(np.interp(1.0, self.shares, new)) >= _NEW_TYPES
         return 1.0 if whole else float(self.shares[telling[-1]]) if len(telling) else 0.0
+
+
+def _cases(counts: Counts) -> tuple[Counts, Counts]:
+    """Return the distinct rows of ``(t, s)`` counts, and how often each comes; most types come once, and need no sorting."""
+    single = counts.sum(axis=1) == 1
+    cases, times = (
+        np.unique(counts[~single], axis=0, return_counts=True) if counts.shape[1] else (counts[:0], np.zeros(0, dtype=np.int64))
+    )
+    return np.concatenate([cases, np.eye(counts.shape[1], dtype=counts.dtype)]), np.concatenate([times, counts[single].sum(axis=0)])
 
 
 def _drawn(wanted: Floats, exposure: Floats, there: Floats) -> Floats:

@@ -52,6 +52,7 @@ class RowSum:
     value : sketches -> number
     influence : sketches, their ``n`` located rows -> ``(n,)`` influences, of mean 0
     anchored : whether it looks at gold's own places, which data from elsewhere leaves without being narrower
+    in_place : whether it is measured where a batch that lies elsewhere as a whole would lie in gold's place
     """
 
     name: str
@@ -61,6 +62,7 @@ class RowSum:
     value: Callable[[RowSketches], float]
     influence: Callable[[RowSketches, Located], Floats]
     anchored: bool = False
+    in_place: bool = False
 
 
 def within_spread(profile: RowSketches) -> float:
@@ -145,7 +147,9 @@ ROW_SUMS: tuple[RowSum, ...] = (
         lambda profile: log_spread(profile.moments),
         lambda profile, located: log_spread_influence(profile.moments, located),
     ),
-    RowSum("within_mode_spread", "spread", "spread within each topic", True, within_spread, _within_spread_influence),
+    RowSum(
+        "within_mode_spread", "spread", "spread within each topic", True, within_spread, _within_spread_influence, in_place=True
+    ),
     RowSum(
         "hill_number_1",
         "modes",

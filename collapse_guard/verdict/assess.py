@@ -48,14 +48,23 @@ class Assessment:
 def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: BottomK | None = None) -> Assessment:
     """Measure ``profile``, and the ``contents`` of all rows if it is of a sample, against the calibration part of ``baseline``."""
     comparison = Comparison(profile, baseline, contents=contents)
-    measured = [statistic.measure(comparison) for statistic in STATISTICS]
+    place = comparison.in_place
+    measured = [statistic.measure(place if statistic.in_place else comparison) for statistic in STATISTICS]
     differing = [statistic.measure(comparison) for statistic in drift.STATISTICS]
     lost, new = (_interval(share(comparison)) for share in (drift.lost_share, drift.new_share))
     allowance = Allowance(drift.elsewhere(comparison), new[2], drift.moved(comparison))
+    allowance_in_place = allowance if place is comparison else _allowance_in_place(place)
     p_values = baseline.calibration.family_wise(np.array([effect.z for effect in measured]))
     few_groups = clumps(profile).groups < baseline.calibration.clustering.groups < inf
     findings = [
-        _finding(statistic, effect, float(p_value), policy, allowance, informs=few_groups and not statistic.by_groups)
+        _finding(
+            statistic,
+            effect,
+            float(p_value),
+            policy,
+            allowance_in_place if statistic.in_place else allowance,
+            informs=few_groups and not statistic.by_groups,
+        )
         for statistic, effect, p_value in zip(STATISTICS, measured, p_values, strict=True)
     ]
     deciding = [each.p_value for statistic, each in zip(drift.STATISTICS, differing, strict=True) if statistic.decides]
@@ -63,8 +72,8 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: Botto
     effective = next(each for statistic, each in zip(STATISTICS, measured, strict=True) if statistic.name == "effective_sample")
     return Assessment(
         findings=(*findings, *(_drift_finding(*each) for each in zip(drift.STATISTICS, differing, strict=True))),
-        changed=mode_losses(comparison)[0],
-        overgrown=overgrown(comparison),
+        changed=mode_losses(place)[0],
+        overgrown=overgrown(place),
         shifted=min(deciding) * len(deciding) < policy.alpha,
         effective=effective.ratio,
         compared_rows=profile.rows * types.share if types else float(profile.rows),
@@ -77,6 +86,14 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: Botto
         lost_examples=lost_examples(comparison) if lost[1] > 0 else (),
         new_examples=new_examples(comparison) if new[1] > 0 else (),
     )
+
+
+def _allowance_in_place(place: Comparison) -> Allowance:
+    """Allow for what is new in a batch that was moved to gold's place: modes that more than doubled are, too.
+
+    Other data that is moved there fills some modes and leaves others; data that only lost modes keeps the rest in their proportions.
+    """
+    return Allowance(drift.elsewhere(place), max(_interval(drift.new_share(place))[2], overgrown(place).lost))
 
 
 def _more_pieces(profile: Profile, baseline: Baseline) -> float:
@@ -101,7 +118,7 @@ def _finding(
     allowed = allowance.of(statistic)
     floor = policy.floors[statistic.family] + allowed
     beyond = bool(not informs and effect.lost > floor and effect.least_lost > allowed)
-    late = bool(beyond and effect.lost > statistic.late + allowed)
+    late = bool(beyond and (effect.lost if effect.lasting is None else effect.lasting) > statistic.late + allowed)
     ratio, low, high = effect.ratio
     return Finding(
         statistic=statistic.name,

@@ -42,7 +42,7 @@ def mixture_trials(name: str, seed: int, batches: int = 2) -> Iterator[Trial]:
                 if case == "as gold"
                 else at_most(f"{names}: called collapse", collapsed, 0.02)
             )
-            moved = [at_least(f"{names}: called SHIFTED", 0.95, shifted)] if case == NEW else []
+            moved = [at_least(f"{names}: called SHIFTED", 0.95, shifted)] if case.endswith(("new modes", "a third")) else []
             yield Trial((cases, *moved), SIZE, partial(_drawn, name=name, seed=seed, draw=wide, shift=0.0), number)
         for case, narrow in NARROWER.items():
             for shift, target in ((0.0, 0.97), (THIRD, 0.90)):
@@ -90,7 +90,18 @@ def _copied(mixture: Mixture, rng: np.random.Generator, shift: float) -> Rows:
 
 
 NEW = "10 % of rows on 5 new modes"
-HEALTHY: dict[str, Narrow] = {"as gold": _usual, NEW: _new_modes, "variance x 1.25": partial(_variance, factor=1.25)}
+
+
+def _moved(mixture: Mixture, rng: np.random.Generator, _: float) -> Rows:
+    return mixture.draw(SIZE, rng, shift=THIRD)
+
+
+HEALTHY: dict[str, Narrow] = {
+    "as gold": _usual,
+    "all rows moved by a third": _moved,
+    NEW: _new_modes,
+    "variance x 1.25": partial(_variance, factor=1.25),
+}
 NARROWER: dict[str, Narrow] = {
     "the rarest fifth of the modes gone": partial(_without, gone=lambda modes, _: np.arange(modes - modes // 5, modes)),
     "the two largest modes gone": partial(_without, gone=lambda _modes, _: np.arange(2)),

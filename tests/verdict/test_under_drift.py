@@ -110,6 +110,37 @@ def test_a_moved_batch_of_vectors_is_not_narrower(moved: tuple[Mixture, cg.Basel
     assert cg.check(pd.DataFrame({"v": list(narrower)}), baseline).outcome == "closed"
 
 
+@pytest.mark.parametrize("gone", [slice(0, 2), slice(40, 50)])
+def test_modes_that_a_moved_batch_lacks_are_lost(moved: tuple[Mixture, cg.Baseline], gone: slice) -> None:
+    """Moved by a third of its length, a batch lies nowhere in gold; put in gold's place, it shows which modes it lacks."""
+    mixture, baseline = moved
+    weights = mixture.weights.copy()
+    mass = weights[gone].sum()
+    weights[gone] = 0
+    batch = mixture.draw(1_000, np.random.default_rng(3), weights=weights / weights.sum(), shift=1 / 3)
+    verdict = cg.check(pd.DataFrame({"v": list(batch.vectors)}), baseline)
+    (coverage,) = [each for each in verdict.findings if each.statistic == "mode_coverage"]
+    assert verdict.outcome == "closed"
+    assert coverage.failed
+    assert coverage.lost == pytest.approx(mass, abs=0.03)
+
+
+def test_other_data_that_is_moved_to_gold_s_place_has_not_lost_modes(moved: tuple[Mixture, cg.Baseline]) -> None:
+    """Vectors of other modes fill some of gold's and leave others, wherever they are put."""
+    _, baseline = moved
+    for seed in range(1, 6):
+        other = Mixture.of(seed).draw(1_000, np.random.default_rng(seed), shift=1 / 3)
+        verdict = cg.check(pd.DataFrame({"v": list(other.vectors)}), baseline)
+        assert verdict.phase is Phase.SHIFTED
+
+
+def test_a_tenth_of_other_rows_is_a_shift(coco: Coco, family: Callable[[str], pd.DataFrame]) -> None:
+    """A tenth of a bank's questions among captions: shifted, not narrower."""
+    rows, baseline = coco
+    batch = fresh(rows).sample(900, random_state=2).text.tolist() + family("intents_banking77").text.head(100).tolist()
+    assert cg.check(pd.DataFrame({"text": batch}), baseline).phase is Phase.SHIFTED
+
+
 def test_two_large_modes_gone_are_lost_mass(moved: tuple[Mixture, cg.Baseline]) -> None:
     """A third of gold's mass is gone: the gate closes, and the estimate is right; nothing is new."""
     mixture, baseline = moved
