@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collapse_guard.baseline.baseline import Baseline
     from collapse_guard.baseline.store import Store
+    from collapse_guard.engines.places import DataPath
     from collapse_guard.errors import CollapseGuardError
     from collapse_guard.guard import check, freeze
     from collapse_guard.verdict.finding import Finding
@@ -21,6 +22,7 @@ __all__ = [
     "Baseline",
     "CollapseDetected",
     "CollapseGuardError",
+    "DataPath",
     "Finding",
     "Phase",
     "Store",
@@ -35,6 +37,7 @@ _HOMES = {
     "Baseline": "baseline.baseline",
     "CollapseDetected": "verdict.verdict",
     "CollapseGuardError": "errors",
+    "DataPath": "engines.places",
     "Finding": "verdict.finding",
     "Phase": "verdict.phase",
     "Store": "baseline.store",

@@ -15,7 +15,7 @@ import click
 from collapse_guard.cli_baselines import baselines
 from collapse_guard.cli_gx import gx
 from collapse_guard.cli_mixture import emit, mix, repair
-from collapse_guard.command import OPEN, STATUS, Commands, allowed_signers, guarded, hint, named_columns, shared, silence
+from collapse_guard.command import OPEN, STATUS, Commands, allowed_signers, guarded, hint, named_columns, shared, silence, written
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
 from collapse_guard.urls import harmless
 
@@ -45,6 +45,7 @@ def main() -> None:
 @allowed_signers
 @shared
 @guarded
+@written("gold")
 def freeze(
     gold: str,
     column: tuple[str, ...],
@@ -141,6 +142,7 @@ def _require_parents_own(name: str | None, column: tuple[str, ...], options: Map
 @allowed_signers
 @shared
 @guarded
+@written("batch")
 def check(
     batch: str,
     baseline: str,

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collapse_guard.command import CANNOT_JUDGE, CLOSED, OPEN, allowed_signers, guarded, hint, named_columns, shared, silence
+from collapse_guard.command import (
+    CANNOT_JUDGE,
+    CLOSED,
+    OPEN,
+    allowed_signers,
+    guarded,
+    hint,
+    named_columns,
+    shared,
+    silence,
+    written,
+)
 from collapse_guard.urls import harmless
 
 if TYPE_CHECKING:
@@ -47,6 +58,7 @@ _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_defau
 @_seed
 @shared
 @guarded
+@written("batch")
 def mix(
     batch: str,
     gold: str,
@@ -99,6 +111,7 @@ def mix(
 @_seed
 @shared
 @guarded
+@written("batch")
 def repair(
     batch: str,
     baseline: str,

@@ -98,6 +98,29 @@ def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     return store(quiet(command))
 
 
+def written(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--encoding`` and ``--delimiter``, which say how the files of the argument of that name are written."""
+
+    def added(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def run(*args: Any, encoding: str | None, delimiter: str | None, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever click passes
+            if encoding or delimiter:
+                from collapse_guard.engines.places import DataPath  # noqa: PLC0415 - imports that --help need not pay
+
+                between = "\t" if delimiter == r"\t" else delimiter
+                kwargs[name] = DataPath(kwargs[name], encoding=encoding, delimiter=between)
+            return command(*args, **kwargs)
+
+        which = name.upper()
+        encoding = click.option("--encoding", help=f"Of {which}, csv or jsonl, if not UTF-8: latin-1, utf-16, cp1252.")
+        delimiter = click.option(
+            "--delimiter", help=rf"Between the cells of {which}, a csv, if its header does not show it: ; or \t."
+        )
+        return encoding(delimiter(run))
+
+    return added
+
+
 allowed_signers = click.option(
     "--allowed-signers",
     type=click.Path(),

@@ -59,6 +59,22 @@ class InvalidInputError(CollapseGuardError, ValueError):
     """Rows, vectors or options that cannot be measured."""
 
 
+class BrokenValueError(InvalidInputError):
+    """A value that cannot be measured; it says which one, counted from 1 among all that are no nulls."""
+
+    def __init__(self, problem: str, value: int, cure: str) -> None:
+        super().__init__(f"{problem} (the first is value {value:,}, empty ones not counted). {cure}")
+        self.problem, self.value, self.cure = problem, value, cure
+
+    def after(self, values: int) -> BrokenValueError:
+        """Return this error where so many values came before."""
+        return BrokenValueError(self.problem, self.value + values, self.cure)
+
+    def __reduce__(self) -> tuple[type[BrokenValueError], tuple[str, int, str]]:
+        """Keep the parts on the way between processes."""
+        return BrokenValueError, (self.problem, self.value, self.cure)
+
+
 class ColumnNotFoundError(InvalidInputError, KeyError):
     """A column that the data does not have."""
 

@@ -21,7 +21,7 @@ from collapse_guard.embedders.choice import embedder_for_text
 from collapse_guard.embedders.columns import NumericEmbedder, VectorEmbedder
 from collapse_guard.embedders.distinct import DistinctEmbedder
 from collapse_guard.embedders.embedder import Embedder
-from collapse_guard.engines.columns import Kind, chunks
+from collapse_guard.engines.columns import Kind, are_dates, chunks
 from collapse_guard.engines.total import rows_of
 from collapse_guard.errors import IncompatibleError, InsufficientDataError, InvalidInputError
 from collapse_guard.measuring import columns_of, counted, encode, measured, passing
@@ -34,6 +34,8 @@ from collapse_guard.verdict.unmeasured import ADVICE, MOST_UNREADABLE
 from collapse_guard.verdict.verdict import Verdict
 
 FEWEST_GOLD_ROWS = 1_000
+FEWEST_TEXTS = 50
+"""Of fewer different texts a column holds labels, not texts."""
 ADVISED_GOLD_ROWS = 2_000
 DEFAULT_TEXT_EMBEDDER = "static"
 _FEW_ANCHORS = 0.5
@@ -111,6 +113,15 @@ def freeze(
         raise InsufficientDataError(msg)
     if all(np.array_equal(value, rows.values[0]) for value in rows.values):
         msg = f"expected gold that varies, got {len(rows.values):,} rows of one value in {', '.join(map(repr, columns))}. Name another column."
+        raise InsufficientDataError(msg)
+    if rows.kind == "text" and are_dates(rows.values):
+        msg = f"expected texts in column {', '.join(map(repr, columns))}, got dates. Name a text column; a date is a good group column."
+        raise InvalidInputError(msg)
+    if rows.kind == "text" and (different := len(set(rows.values))) < FEWEST_TEXTS:
+        msg = (
+            f"expected gold of different texts, got {len(rows.values):,} rows of {different:,} in {', '.join(map(repr, columns))}. "
+            "Name the column of texts; give this one as the mode column, which names what goes missing."
+        )
         raise InsufficientDataError(msg)
     if len(rows.values) < ADVISED_GOLD_ROWS:
         warnings.warn(

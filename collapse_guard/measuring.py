@@ -18,7 +18,7 @@ from collapse_guard.embedders.embedder import Embedder, Encoded
 from collapse_guard.engines.columns import Chunk, chunks
 from collapse_guard.engines.spark import is_spark, part_number, reduced
 from collapse_guard.engines.total import rows_of
-from collapse_guard.errors import InsufficientDataError, InvalidInputError
+from collapse_guard.errors import BrokenValueError, InsufficientDataError, InvalidInputError
 from collapse_guard.progress import progress
 from collapse_guard.sampling import Census, Drawn, KeysOf, Sample, Tally, require_same
 
@@ -84,9 +84,13 @@ def _profile(parts: Iterable[Chunk], baseline: Baseline, rows: Callable[[], int 
     kind = baseline.kind
     embedder = DistinctEmbedder(baseline.embedder) if kind == "text" else baseline.embedder
     with ThreadPoolExecutor(1) as beside, progress(None, "measuring", "rows", total=rows) as bar:
-        total = beside.submit(no_rows, baseline.frame)
+        total, before = beside.submit(no_rows, baseline.frame), 0
         for chunk in parts:
-            encoded = encode(embedder, chunk.values, bar)
+            try:
+                encoded = encode(embedder, chunk.values, bar)
+            except BrokenValueError as error:
+                raise error.after(before) from error
+            before += len(chunk.values)
             bar.update(chunk.nulls)
             total = beside.submit(_added, total.result(), baseline, chunk, encoded)
         return total.result()
@@ -186,7 +190,10 @@ def encode(embedder: Embedder, values: Sequence[Any], bar: tqdm[Any]) -> Encoded
         return Encoded.of_numbers(np.empty((0, embedder.dimension), dtype=np.float32))
     parts = []
     for start in range(0, len(values), _ENCODED_AT_ONCE):
-        parts.append(embedder.encode(values[start : start + _ENCODED_AT_ONCE]))
+        try:
+            parts.append(embedder.encode(values[start : start + _ENCODED_AT_ONCE]))
+        except BrokenValueError as error:
+            raise error.after(start) from error
         bar.update(len(parts[-1].vectors))
     return Encoded.joined(parts)
 

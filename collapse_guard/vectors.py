@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.errors import IncompatibleError, InvalidInputError
+from collapse_guard.errors import BrokenValueError, IncompatibleError, InvalidInputError
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 """``(n, d)``: n rows, d dimensions."""
@@ -52,11 +52,8 @@ def as_matrix(values: Sequence[Any] | npt.NDArray[Any], *, dimension: int | None
         raise IncompatibleError(msg)
     broken = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
     if broken.size:
-        msg = (
-            f"expected finite numbers, got NaN or infinity in {broken.size:,} of {len(matrix):,} vectors "
-            f"(the first is row {broken[0]:,} of its chunk). Drop or re-encode those rows."
-        )
-        raise InvalidInputError(msg)
+        problem = "expected finite numbers, got vectors with NaN or infinity"
+        raise BrokenValueError(problem, int(broken[0]) + 1, "Drop or re-encode those rows.")
     return matrix
 
 
@@ -76,11 +73,8 @@ def unit(matrix: Vectors) -> Vectors:
     lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     zero = np.flatnonzero(lengths == 0)
     if zero.size:
-        msg = (
-            f"expected vectors with a direction, got {zero.size:,} of {len(matrix):,} that are all zero "
-            f"(the first is row {zero[0]:,} of its chunk). Drop those rows, or mend the encoder that made them."
-        )
-        raise InvalidInputError(msg)
+        problem = "expected vectors with a direction, got some that are all zero"
+        raise BrokenValueError(problem, int(zero[0]) + 1, "Drop those rows, or mend the encoder that made them.")
     return np.divide(matrix, lengths[:, None], out=np.empty_like(matrix), casting="same_kind")
 
 

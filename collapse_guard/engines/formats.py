@@ -182,6 +182,8 @@ def _header(file: DataFile) -> list[str]:
 
 def _delimiter(file: DataFile) -> str:
     """Return what stands between the cells: a comma, unless the header has none and another one."""
+    if file.delimiter:
+        return file.delimiter
     if file.suffix.startswith(".tsv"):
         return "\t"
     header = "".join(_header(file))

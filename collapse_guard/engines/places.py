@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import re
@@ -9,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from glob import glob
 from pathlib import Path, PurePosixPath
@@ -46,6 +47,44 @@ _READ_AHEAD = 4 << 20
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
+class DataPath(str):
+    """A path or URL of csv or jsonl files that are not written in UTF-8, or not with commas.
+
+    Parameters
+    ----------
+    place : as anywhere else
+    encoding : a name that Python knows: ``"latin-1"``, ``"utf-16"``, ``"cp1252"``
+    delimiter : what stands between the cells of a csv; found by its header if left out
+
+    Raises
+    ------
+    InvalidInputError
+        An encoding that nobody knows, or a delimiter of more than one character.
+
+    Examples
+    --------
+    >>> DataPath("old.csv", encoding="latin-1", delimiter=";")
+    'old.csv'
+    """
+
+    encoding: str | None
+    delimiter: str | None
+
+    def __new__(cls, place: str | Path, *, encoding: str | None = None, delimiter: str | None = None) -> DataPath:
+        """Check how the files are said to be written."""
+        path = super().__new__(cls, place)
+        try:
+            path.encoding = encoding and codecs.lookup(encoding).name
+        except (LookupError, TypeError, ValueError) as error:
+            msg = f"expected an encoding, got {encoding!r}. Write utf-8, utf-16, latin-1 or cp1252, say."
+            raise InvalidInputError(msg) from error
+        if delimiter is not None and not (isinstance(delimiter, str) and len(delimiter) == 1 and delimiter.isascii()):
+            msg = f"expected a delimiter of one character, got {delimiter!r}. Write ; or | or a tab, say."
+            raise InvalidInputError(msg)
+        path.delimiter = delimiter
+        return path
+
+
 @dataclass(frozen=True)
 class DataFile:
     """A file with rows, of this machine or behind a URL.
@@ -56,12 +95,15 @@ class DataFile:
     size : bytes, if that is known
     system : fsspec's client; None for a file of this machine
     root : the folder that was asked for: what folders above it are called says nothing of the rows
+    encoding, delimiter : as somebody said; see :class:`DataPath`
     """
 
     path: str
     size: int | None
     system: Any = None
     root: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
 
     @property
     def name(self) -> str:
@@ -125,7 +167,8 @@ class DataFile:
             Its bytes ended ``to_the_end``, but before the size it had.
         """
         with self.opened() as file:
-            yield pa.CompressedInputStream(file, self.codec) if self.codec else file
+            plain = pa.CompressedInputStream(file, self.codec) if self.codec else file
+            yield pa.transcoding_input_stream(plain, self.encoding, "utf-8") if self.encoding else plain
             if to_the_end and self.size is not None and file.tell() < self.size:
                 msg = f"expected {self.size:,} bytes in {self.name}, got {file.tell():,}: it was cut while it was read. Read it again when it is written."
                 raise InvalidInputError(msg)
@@ -158,7 +201,16 @@ def data_files(place: str | Path) -> list[DataFile]:
     if not any(file.size != 0 for file in found):
         msg = f"expected rows, but {address} is empty. Check the step that wrote it."
         raise InvalidInputError(msg)
+    if isinstance(place, DataPath):
+        found = [_written(file, place) for file in found]
     return sorted((file for file in found if file.size != 0 or file.format not in STREAMS), key=lambda file: file.path)
+
+
+def _written(file: DataFile, place: DataPath) -> DataFile:
+    if file.format not in STREAMS:
+        msg = f"expected csv or jsonl for an encoding or a delimiter, got {file.name}. Leave them out: this format has its own."
+        raise InvalidInputError(msg)
+    return replace(file, encoding=place.encoding, delimiter=place.delimiter)
 
 
 def told(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collapse_guard.errors import InvalidInputError
+from collapse_guard.errors import InvalidInputError, did_you_mean
 from collapse_guard.statistics.rowsums import Family
 from collapse_guard.verdict.phase import FAIL_ON, FailOn
 
@@ -69,8 +69,11 @@ class Policy:
             msg = f"expected max_empty from 0 to 1, got {max_empty!r}. 0.2 lets a fifth of the rows be empty; leave it out for gold's own share."
             raise InvalidInputError(msg)
         given = dict(floors or {})
-        unknown = given.keys() - FLOORS.keys()
-        if unknown or not all(isinstance(floor, int | float) and 0 <= floor < 1 for floor in given.values()):
-            msg = f"expected floors from 0 to under 1 for {', '.join(FLOORS)}, got {given}. Name those families only."
-            raise InvalidInputError(msg)
+        for family, floor in given.items():
+            if family not in FLOORS:
+                msg = f"expected a floor for one of {', '.join(FLOORS)}, got {family!r}. {did_you_mean(str(family), FLOORS) or 'Name one of those.'}"
+                raise InvalidInputError(msg)
+            if not isinstance(floor, int | float) or not 0 <= floor < 1:
+                msg = f"expected a floor from 0 to under 1 for {family}, got {floor!r}. {FLOORS[family]} is the default."
+                raise InvalidInputError(msg)
         return cls(chosen, alpha, {family: given.get(family, floor) for family, floor in FLOORS.items()}, max_empty)

@@ -73,6 +73,36 @@ def test_a_missing_mode_column_is_named(tmp_path: Path) -> None:
         cg.freeze(topics(2000, 0), "vector", "bad", store=tmp_path, mode_column="subject")
 
 
+def test_labels_are_no_texts(tmp_path: Path) -> None:
+    """A column of a few labels is no column of texts: it names what goes missing."""
+    gold = pd.DataFrame({"colour": ["red", "green", "blue", "dark blue"] * 500})
+    with pytest.raises(InvalidInputError, match="as the mode column"):
+        cg.freeze(gold, "colour", "bad", store=tmp_path)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%d.%m.%Y", "%m/%d/%y"])
+def test_dates_are_no_texts(tmp_path: Path, form: str) -> None:
+    """Neither is a column of dates, as a csv writes them."""
+    gold = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=1500).strftime(form)})
+    with pytest.raises(InvalidInputError, match="got dates"):
+        cg.freeze(gold, "day", "bad", store=tmp_path)
+
+
+def test_words_that_every_topic_has_name_none(tmp_path: Path) -> None:
+    """However unevenly they come, a topic is called by words of its own."""
+    rng = np.random.default_rng(0)
+    topics = {f"topic{number}": [f"own{number}x{each}" for each in range(8)] for number in range(6)}
+    rows = [
+        (label, " ".join([*rng.choice(["is", "not", "it"], rng.integers(0, 4 + 4 * (label == "topic0"))), *rng.choice(own, 3)]))
+        for label, own in topics.items()
+        for _ in range(400)
+    ]
+    gold = pd.DataFrame(rows, columns=["topic", "text"])
+    baseline = cg.freeze(gold, "text", "kept", store=tmp_path, mode_column="topic")
+    assert all(mode.keywords for mode in baseline.modes)
+    assert all(word.startswith("own") for mode in baseline.modes for word in mode.keywords)
+
+
 def test_labels_stay_with_their_texts(tmp_path: Path) -> None:
     """Blank texts are left out together with their labels, from a file as from a frame."""
     texts = [f"{topic} number {number} of the {topic} kind" for number in range(700) for topic in ("bread", "rivers", "law")]

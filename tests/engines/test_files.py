@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from pyarrow import feather
 from collapse_guard.engines.columns import chunks
 from collapse_guard.engines.files import file_batches, file_columns
 from collapse_guard.engines.frames import BYTES_AT_ONCE, CHUNK
+from collapse_guard.engines.places import DataPath
 from collapse_guard.engines.total import rows_of
 from collapse_guard.errors import CollapseGuardError, ColumnNotFoundError, InvalidInputError
 
@@ -128,12 +130,46 @@ def test_delimiters(tmp_path: Path, name: str, content: str) -> None:
     assert texts(packed) == ["a, b"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(("name", "content"), [("a.csv", "text¦other, too\nnaïve, é¦1\n"), ("a.jsonl", '{"text": "naïve, é"}\n')])
+def test_encodings(tmp_path: Path, name: str, content: str, encoding: str) -> None:
+    """A file that is not of UTF-8 and commas reads as one that is, packed or not, once it is said how it is written."""
+    written = content.replace("¦", "|").encode(encoding)
+    (tmp_path / name).write_bytes(written)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(written))
+    for path in (tmp_path / name, tmp_path / f"{name}.gz"):
+        told = DataPath(path, encoding=encoding, delimiter="|" if name == "a.csv" else None)
+        assert texts(told) == ["naïve, é"]
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"encoding": "klingon"}, "expected an encoding"),
+        ({"encoding": 5}, "expected an encoding"),
+        ({"delimiter": ";;"}, "of one character"),
+        ({"delimiter": ""}, "of one character"),
+    ],
+)
+def test_encodings_that_are_none(told: dict[str, Any], message: str) -> None:
+    """They are refused before a file is looked for."""
+    with pytest.raises(InvalidInputError, match=message):
+        DataPath("a.csv", **told)
+
+
+def test_formats_that_know_their_encoding(tmp_path: Path) -> None:
+    """To say one of parquet is an error, not a wish."""
+    pd.DataFrame({"text": ["a"]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InvalidInputError, match="csv or jsonl"):
+        texts(DataPath(tmp_path / "a.parquet", encoding="latin-1"))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "cure"),
     [
-        ("a.csv", "text\nnaïve\n".encode("utf-16"), "as UTF-8"),
-        ("a.csv", "text\nnaïve\n".encode("latin1"), "as UTF-8"),
-        ("a.jsonl", '{"text": "naïve"}\n'.encode("latin1"), "as UTF-8"),
+        ("a.csv", "text\nnaïve\n".encode("utf-16"), "--encoding utf-16"),
+        ("a.csv", "text\nnaïve\n".encode("latin1"), "--encoding utf-16 or latin-1"),
+        ("a.jsonl", '{"text": "naïve"}\n'.encode("latin1"), "--encoding utf-16 or latin-1"),
         ("a.json", b'[\n {\n  "text": "a"\n }\n]', "JSON lines"),
         ("a.json", b'{"text": ["a\n"]}', "one JSON object a line"),
         ("a.json", b'[null, {"text": "a"}]', "JSON lines"),

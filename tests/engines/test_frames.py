@@ -189,6 +189,14 @@ def test_vectors_that_are_written_as_texts() -> None:
         list(chunks(pd.DataFrame({"v": ["[0.1, -2e-3]"] * 100}), ["v"]))
 
 
+def test_a_broken_vector_is_counted_over_all_chunks(mixture_baseline: cg.Baseline) -> None:
+    """Which one it is does not depend on how rows are cut into chunks."""
+    rows = [[1.0] * mixture_baseline.embedder.dimension for _ in range(3000)]
+    rows[2500] = [float("nan")] * mixture_baseline.embedder.dimension
+    with pytest.raises(InvalidInputError, match=r"first is value 2,501,"):
+        cg.check(pd.DataFrame({"vector": rows}), mixture_baseline)
+
+
 WRONG: dict[str, dict[str, Any]] = {
     "floors": {"floors": 5},
     "floor": {"floors": {"tail": "x"}},
