@@ -20,6 +20,7 @@ from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.statistics.coverage import ModeLoss
 from collapse_guard.statistics.shared_phrases import SharedPhrase
 from collapse_guard.verdict.allowance import Allowance
+from collapse_guard.verdict.broken import broken_words
 from collapse_guard.verdict.examples import lost_examples, new_examples
 from collapse_guard.verdict.finding import Finding
 from collapse_guard.verdict.policy import Policy
@@ -39,7 +40,7 @@ class Assessment:
     new: tuple[float, float, float]
     elsewhere: float
     outside_lengths: float
-    more_pieces: float
+    broken: str | None
     shared_phrases: tuple[SharedPhrase, ...]
     lost_examples: tuple[str, ...]
     new_examples: tuple[str, ...]
@@ -81,7 +82,7 @@ def assess(profile: Profile, baseline: Baseline, policy: Policy, contents: Botto
         new=new,
         elsewhere=max(allowance.elsewhere, allowance.moved),
         outside_lengths=drift.outside_lengths(comparison),
-        more_pieces=_more_pieces(profile, baseline),
+        broken=broken_words(profile, baseline),
         shared_phrases=phrases_of(comparison),
         lost_examples=lost_examples(comparison) if lost[1] > 0 else (),
         new_examples=new_examples(comparison) if new[1] > 0 else (),
@@ -94,12 +95,6 @@ def _allowance_in_place(place: Comparison) -> Allowance:
     Other data that is moved there fills some modes and leaves others; data that only lost modes keeps the rest in their proportions.
     """
     return Allowance(drift.elsewhere(place), max(_interval(drift.new_share(place))[2], overgrown(place).lost))
-
-
-def _more_pieces(profile: Profile, baseline: Baseline) -> float:
-    """Return how many pieces a word more than for gold's texts the embedder's tokenizer needs; 0 where none were counted."""
-    both = profile.reading, baseline.healthy.reading
-    return both[0].mean - both[1].mean if all(reading.rows for reading in both) else 0.0
 
 
 def _interval(share: drift.Distance) -> tuple[float, float, float]:

@@ -40,10 +40,6 @@ SCHEMA = "collapse-guard/verdict@1"
 MOST_REPEATED = 5
 MOST_OUTSIDE = 0.5
 """Where more of the texts are shorter or longer than any of gold's, gold has nothing to compare them with."""
-MOST_MORE_PIECES = 0.5
-"""Where the embedder's tokenizer needs so many pieces a word more than for gold, the words are none. Human texts of one kind need at most 0.26
-more than those of another (questions about programs against questions to a bank); words put together from sub-words 0.3 to 0.4."""
-
 MOST_LOST_A_GENERATION = 2.25
 """A neural generator loses up to so many times what sampling its training rows loses: the lower end of equivalent generations allows for
 it. With it the interval holds the true number for the GRU captions, whose losses are 1.3 to 2.1 times those of sampling."""
@@ -352,8 +348,8 @@ def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_row
     phase = phase_of(found.findings, shifted=found.shifted)
     if not failed and found.outside_lengths > MOST_OUTSIDE:
         return replace(_without_findings(_incomparable(found.outside_lengths), None, common), findings=found.findings)
-    if not failed and found.more_pieces > MOST_MORE_PIECES:
-        return replace(_without_findings(_no_words(found.more_pieces), None, common), findings=found.findings)
+    if not failed and found.broken:
+        return replace(_without_findings(found.broken, None, common), findings=found.findings)
     return Verdict(
         outcome="closed" if phase.closes(policy.fail_on) else "open",
         phase=phase,
@@ -376,13 +372,6 @@ def _decided(found: Assessment, baseline: Baseline, policy: Policy, training_row
         anchors=None,
         confirmation=None,
         **common,
-    )
-
-
-def _no_words(more: float) -> str:
-    return (
-        f"cannot judge: the embedder's tokenizer needs {more:.1f} pieces a word more than for gold, so most of the words are none that it knows, "
-        "and its vectors say little. Look at the texts: they may be broken, or in another language than gold."
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import collapse_guard as cg
+from collapse_guard.measuring import measured
+from collapse_guard.verdict.broken import broken_words
 from collapse_guard.verdict.phase import Phase
 from tests.conftest import draw
 from tests.quality.mixture import Mixture
@@ -88,6 +91,20 @@ def test_words_that_are_none_cannot_pass(coco: Coco) -> None:
     letters = np.random.default_rng(0).choice(list("abcdefghijklmnopqrstuvwxyz"), (1_000, 7, 3))
     texts = [" ".join("".join(word) for word in row) for row in letters]
     assert cg.check(pd.DataFrame({"text": texts}), baseline).outcome != "open"
+
+
+def test_words_put_together_from_pieces_cannot_pass(family: Callable[[str], pd.DataFrame], tmp_path: Path) -> None:
+    """A generator of sub-words writes words that nobody uses: never open, while human text of another kind is no such text."""
+    rows = family("recursive_gru_movie")
+    baseline = cg.freeze(rows[rows.role == "gold"].head(4_000), "text", "movie", store=tmp_path)
+
+    def told(batch: pd.DataFrame) -> str | None:
+        return broken_words(measured(batch.head(1_500), baseline).whole, baseline)
+
+    for generation in (1, 4):
+        assert told(rows[(rows.source == "gru-subword-s2") & (rows.generation == generation)])
+    for other in ("stackoverflow_titles", "masc_sentences", "newsgroups", "wiki_bold"):
+        assert told(family(other)) is None
 
 
 def test_one_row_counts_as_one(coco: Coco) -> None:
