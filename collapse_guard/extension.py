@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from collapse_guard.anchors import is_among
+from collapse_guard.arguments import require_texts, require_texts_by_text
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.store import Store
 from collapse_guard.candidates import rank_within, row_keys
@@ -48,6 +49,8 @@ def extend(
     CollapseDetected, Undecided
         New rows that the gate does not let in.
     """
+    require_texts(parent=parent, mode_column=mode_column)
+    require_texts_by_text(provenance_columns=provenance_columns)
     before = _latest(Store(store), loaded(parent, store, allowed_signers))
     gold = held(gold)  # read twice
     new = _new_rows(Rows(gold, before.columns, before.kind), before)

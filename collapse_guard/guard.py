@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from collapse_guard.arguments import require_flags, require_places, require_texts, require_whole
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.build import build_baseline
 from collapse_guard.baseline.signature import signed
@@ -94,11 +95,12 @@ def freeze(
     (2000, 'vectors')
     """
     require_name(name)
+    require_places(store=store)
+    require_texts(embedder=embedder, group_column=group_column, mode_column=mode_column, confirm=confirm)
+    require_whole(0, seed=seed)
+    require_flags(exemplars=exemplars)
     Store(store).require_writable()
-    _require_whole("seed", seed, least=0)
     columns = columns_of(column)
-    for beside in (group_column, mode_column):
-        _require_name(beside)
     if {group_column, mode_column} & set(columns):
         msg = f"expected groups and modes in columns of their own, got the measured column {', '.join(map(repr, columns))}. Name another."
         raise InvalidInputError(msg)
@@ -243,16 +245,12 @@ def check(
         msg = f"expected floors by family, as {{'tail': 0.1}}, got {floors!r}. Leave them out for the defaults."
         raise InvalidInputError(msg)
     policy = Policy.of(fail_on, alpha, floors, max_empty)
-    for name, number in {"training_rows": training_rows, "max_rows": max_rows}.items():
-        if number is not None:
-            _require_whole(name, number, least=1)
-    if not isinstance(batch_id, str | None):
-        msg = f"expected a text as batch_id, got {batch_id!r}. Leave it out to use the batch's digest."
-        raise InvalidInputError(msg)
+    numbers = {"training_rows": training_rows, "max_rows": max_rows}
+    require_whole(1, **{name: number for name, number in numbers.items() if number is not None})
+    require_texts(batch_id=batch_id, group_column=group_column, confirm=confirm)
     if max_rows is not None or confirm:
         _require_rereadable(batch)
     baseline = loaded(baseline, store, allowed_signers)
-    _require_name(group_column)
     second = _companion(baseline, confirm) if confirm else None
     judged = partial(
         _judged, batch, policy=policy, column=column, group_column=group_column, batch_id=batch_id, training_rows=training_rows
@@ -276,6 +274,7 @@ def loaded(baseline: Baseline | str, store: str | Path | None, allowed_signers: 
     CollapseGuardError
         No such baseline, one that is damaged, or not signed as ``allowed_signers`` asks.
     """
+    require_places(store=store, allowed_signers=allowed_signers)
     if isinstance(baseline, str):
         return Store(store).load(signed(Store(store), baseline, allowed_signers) if allowed_signers else baseline)
     if allowed_signers or not isinstance(baseline, Baseline):
@@ -304,18 +303,6 @@ def _judged(
     found = measured(batch, baseline, column=column, group_column=group_column, drawn=drawn)
     seconds = {"profile": time.perf_counter() - started}
     return judge_anchored(found, baseline, policy, census=census if drawn else None, seconds=seconds, **told), census
-
-
-def _require_whole(name: str, number: object, *, least: int) -> None:
-    if not isinstance(number, int) or isinstance(number, bool) or number < least:
-        msg = f"expected {name} to be a whole number of at least {least}, got {number!r}. Choose another, or leave it out."
-        raise InvalidInputError(msg)
-
-
-def _require_name(column: object) -> None:
-    if not isinstance(column, str | None):
-        msg = f"expected the name of a column, got {column!r}. Write it as a text."
-        raise InvalidInputError(msg)
 
 
 def _require_rereadable(batch: Any) -> None:  # noqa: ANN401 - as above

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from collapse_guard.anchors import is_among
+from collapse_guard.arguments import require_texts, require_texts_by_text, require_whole
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.candidates import Candidates, chosen_rows, find_candidates, first_met, row_keys
 from collapse_guard.declared import Declaration, conformed
@@ -153,8 +154,11 @@ def mix(
     >>> mixture.counted.added_anchors, mixture.table().num_rows
     (300, 1000)
     """
-    if not 0 < human_share < 1:
-        msg = f"expected a human share between 0 and 1, got {human_share}. 0.3 makes three rows in ten human."
+    require_texts(group_column=group_column)
+    require_texts_by_text(provenance_columns=provenance_columns)
+    require_whole(0, seed=seed)
+    if not isinstance(human_share, int | float) or not 0 < human_share < 1:
+        msg = f"expected a human share between 0 and 1, got {human_share!r}. 0.3 makes three rows in ten human."
         raise InvalidInputError(msg)
     baseline = loaded(baseline, store, allowed_signers)
     declaration = Declaration(baseline.reference, dict(provenance_columns or {}))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from collapse_guard.anchors import is_among
+from collapse_guard.arguments import require_given, require_places, require_texts, require_texts_by_text, require_whole
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.store import Store
 from collapse_guard.candidates import find_candidates, first_met, priority, rank_within, vectors_of
@@ -91,6 +92,11 @@ def repair(
     CollapseGuardError
         A batch, gold or baseline that cannot be read or measured, or an output that is there or cannot be written.
     """
+    require_given(output=output)
+    require_places(store=store)
+    require_texts(group_column=group_column)
+    require_texts_by_text(provenance_columns=provenance_columns)
+    require_whole(0, seed=seed)
     path = Path(output)
     beside = [path.with_name(f"{path.name}.{when}.json") for when in ("before", "after")]
     require_writable(path)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import platformdirs
 
+from collapse_guard.arguments import require_given
 from collapse_guard.baseline.store import Store
 from collapse_guard.errors import InvalidInputError, SignatureError, StoreError
 
@@ -121,8 +122,9 @@ def _remember(root: str, name: str, log: list[str]) -> None:
 
 
 def _readable(path: str | Path, what: str) -> Path:
+    require_given(**{what.replace(" ", "_"): path})
     file = Path(path).expanduser()
-    if not file.is_file():
+    if "\0" in str(file) or not file.is_file():
         msg = f"expected a {what}, but {file.absolute()} is not a file. Name another."
         raise InvalidInputError(msg)
     return file

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from collapse_guard.arguments import require_places
 from collapse_guard.baseline.baseline import Baseline
 from collapse_guard.baseline.files import corrupt, files_at
 from collapse_guard.baseline.manifest import SCHEMA, Manifest, pack
@@ -54,6 +55,7 @@ class Store:
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
+        require_places(root=root)
         self.files = files_at(root or os.environ.get("COLLAPSE_GUARD_STORE") or DEFAULT_STORE)
         self.root = self.files.root
 
@@ -136,6 +138,9 @@ class Store:
         return "@".join(self._meant(reference))
 
     def _meant(self, reference: str) -> tuple[str, str]:
+        if not isinstance(reference, str):
+            msg = f"expected a baseline by name, or name@digest, got a {type(reference).__name__}. Write it as a text."
+            raise InvalidInputError(msg)
         name, at, wanted = reference.partition("@")
         if at and not wanted:
             msg = f"expected a digest after the @, got {reference!r}. Give one, or leave the @ out to mean the latest version."

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
+from collapse_guard.arguments import require_places
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
 from collapse_guard.urls import local_path, opened, shown
 
@@ -72,9 +73,10 @@ class DataPath(str):
 
     def __new__(cls, place: str | Path, *, encoding: str | None = None, delimiter: str | None = None) -> DataPath:
         """Check how the files are said to be written."""
+        require_places(place=place)
         path = super().__new__(cls, place)
         try:
-            path.encoding = encoding and codecs.lookup(encoding).name
+            path.encoding = None if encoding is None else codecs.lookup(encoding).name
         except (LookupError, TypeError, ValueError) as error:
             msg = f"expected an encoding, got {encoding!r}. Write utf-8, utf-16, latin-1 or cp1252, say."
             raise InvalidInputError(msg) from error

@@ -58,12 +58,12 @@ class Policy:
         InvalidInputError
             A setting out of range, or a family that does not exist.
         """
-        chosen = next((choice for choice in FAIL_ON if choice == fail_on), None)
+        chosen = next((choice for choice in FAIL_ON if isinstance(fail_on, str) and choice == fail_on), None)
         if chosen is None:
             msg = f"expected fail_on to be one of {', '.join(FAIL_ON)}, got {fail_on!r}. Choose one of them."
             raise InvalidInputError(msg)
         if not isinstance(alpha, int | float) or not 0 < alpha < 0.5:  # noqa: PLR2004 - named in the message
-            msg = f"expected alpha between 0 and 0.5, got {alpha}. 0.01 lets one healthy batch in a hundred be questioned."
+            msg = f"expected alpha between 0 and 0.5, got {alpha!r}. 0.01 lets one healthy batch in a hundred be questioned."
             raise InvalidInputError(msg)
         if max_empty is not None and not (isinstance(max_empty, int | float) and 0 <= max_empty <= 1):
             msg = f"expected max_empty from 0 to 1, got {max_empty!r}. 0.2 lets a fifth of the rows be empty; leave it out for gold's own share."
