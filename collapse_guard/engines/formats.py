@@ -40,7 +40,7 @@ _STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
 """What ends a stream since Arrow 0.15; before, it was four zeros, as values may end too."""
 _DEEPEST = 100
 """Levels that JSON may be nested."""
-_BRACKET = np.isin(np.arange(256), np.frombuffer(b"[]{}", dtype=np.uint8))
+_NO_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 
 
@@ -288,10 +288,10 @@ def _require_shallow(block: bytes, file: DataFile) -> None:
     """Refuse what is nested deeper than any rows are: the time of Arrow grows with the square of the depth, until its stack ends."""
     if block.count(b"[") + block.count(b"{") <= _DEEPEST:
         return
-    letters = np.frombuffer(block.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
-    outside = ~np.logical_xor.accumulate(letters == ord('"'))
-    marks = letters[outside & _BRACKET[letters]]
-    depths = np.cumsum(np.where((marks == ord("[")) | (marks == ord("{")), 1, -1))
+    marks = np.frombuffer(block.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_MARKS), dtype=np.uint8)
+    quotes = marks == ord('"')
+    brackets = marks[~(np.logical_xor.accumulate(quotes) | quotes)]
+    depths = np.cumsum(np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1))
     if depths.max(initial=0) > _DEEPEST:
         msg = (
             f"expected values that are nested at most {_DEEPEST} deep, but {file.name} has some of {depths.max():,} levels. "
