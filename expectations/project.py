@@ -116,12 +116,12 @@ def _root(project: Path) -> Path:
 class _Scanner(RoundTripScanner):
     """One that ends: its time grows with the square of how deep brackets are nested."""
 
-    def fetch_flow_collection_start(self, *token: Any) -> None:  # noqa: ANN401 - ruamel's own
+    def fetch_flow_collection_start(self, *token: Any, **options: Any) -> None:  # noqa: ANN401 - ruamel's own
         """Begin a list or a mapping in brackets, if it is not nested deeper than any project's."""
         if len(self.flow_context) >= _DEEPEST:
             msg = f"brackets nested more than {_DEEPEST} deep; close those that are open"
             raise YAMLError(msg)
-        super().fetch_flow_collection_start(*token)
+        super().fetch_flow_collection_start(*token, **options)
 
 
 def _content(file: Path) -> Any:  # noqa: ANN401 - whatever YAML holds

@@ -45,9 +45,10 @@ def test_many_inputs(name: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", TARGETS)
 def test_seeds_are_read(name: str, tmp_path: Path) -> None:
-    """The fuzzer begins with files that are read, or it would find nothing behind the first refusal."""
+    """The fuzzer begins with files that are read, or it would find nothing behind the first refusal; of manifests most lack arrays."""
+    attempt(TARGETS[name], tmp_path, TARGETS[name].seeds()[0])
     outcomes = [attempt(TARGETS[name], tmp_path, given) for given in TARGETS[name].seeds()]
-    assert outcomes.count("read") > len(outcomes) / 50
+    assert outcomes.count("read") >= len(outcomes) * (0.02 if name == "manifest" else 0.33)
     assert set(outcomes) <= {"read", "refused"}
 
 
