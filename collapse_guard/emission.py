@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -16,6 +17,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from collapse_guard.errors import InvalidInputError
+from collapse_guard.urls import harmless
 from collapse_guard.verdict.phase import EARLY_FAMILIES, Phase
 from collapse_guard.verdict.text import MEANINGS
 from collapse_guard.verdict.verdict import SCHEMA, verdict_schema
@@ -179,13 +181,18 @@ def read_verdict(path: Path) -> dict[str, Any]:
 def _require_verdict(record: Any) -> None:  # noqa: ANN401 - any JSON
     """Refuse what is no verdict of this version."""
     try:
-        found = best_match(Draft202012Validator(verdict_schema()).iter_errors(record))
+        found = best_match(_validator().iter_errors(record))
         at = found and found.json_path
     except RecursionError:
         at = "$, which is nested too deeply"
     if at:
         msg = f"expected a verdict of schema {SCHEMA}, but it differs at {at}. Write it with collapse-guard check -o, of this version."
         raise InvalidInputError(msg)
+
+
+@cache
+def _validator() -> Any:  # noqa: ANN401 - jsonschema has no types
+    return Draft202012Validator(verdict_schema())
 
 
 def as_json(document: Mapping[str, Any]) -> str:
@@ -268,4 +275,4 @@ def _judged_by(verdict: Record) -> str:
 def _run(verdict: Record) -> str:
     """Return the id of the check: the same for the same verdict."""
     parts = (verdict["batch"]["digest"], verdict["baseline"]["digest"], verdict["created_at"])
-    return str(uuid5(NAMESPACE_URL, f"collapse-guard:{':'.join(parts)}"))
+    return str(uuid5(NAMESPACE_URL, harmless(f"collapse-guard:{':'.join(parts)}")))  # half a character cannot be encoded

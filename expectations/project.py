@@ -14,6 +14,8 @@ from great_expectations.checkpoint.checkpoint import Checkpoint
 from great_expectations.data_context.data_context.file_data_context import FileDataContext
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scanner import RoundTripScanner
 
 from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
@@ -22,6 +24,7 @@ from .gx_store import MODULE, ExpectationsStore
 
 _FILE = FileDataContext.GX_YML
 _KEY = "module_name"
+_DEEPEST = 100
 
 
 def init_project(project: Path) -> Path:
@@ -43,7 +46,7 @@ def init_project(project: Path) -> Path:
         with _explained(f"to make a project in {root}"):
             gx.get_context(mode="file", context_root_dir=root)
     with _explained(f"{file} to be a file that can be read and written"):
-        content = _yaml().load(file)
+        content = _content(file)
         store = _suites_of(content, file)
         if store.get(_KEY) == MODULE:
             return file
@@ -61,7 +64,7 @@ def is_registered(project: Path) -> bool:
     """Return whether :func:`init_project` was run on a project."""
     file = _root(project) / _FILE
     with _explained(f"{file} to be a file that can be read"):
-        return bool(_suites_of(_yaml().load(file), file).get(_KEY) == MODULE)
+        return bool(_suites_of(_content(file), file).get(_KEY) == MODULE)
 
 
 def run_checkpoint(project: Path, name: str, fail_on: Severity = "critical") -> Decision:
@@ -85,6 +88,8 @@ def run_checkpoint(project: Path, name: str, fail_on: Severity = "critical") -> 
     if not (root / _FILE).is_file():
         msg = f"expected a Great Expectations project in {project.absolute()}; it has no {_FILE}. Make one with `collapse-guard gx init`"
         raise InvalidInputError(msg)
+    with _explained(f"{root / _FILE} to be a file that can be read"):
+        _content(root / _FILE)  # before Great Expectations reads it, with no bound
     with _explained(f"checkpoint {name!r} of {root} to run"):
         context = gx.get_context(mode="file", context_root_dir=root)
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -108,8 +113,24 @@ def _root(project: Path) -> Path:
     return next(there, usual)
 
 
+class _Scanner(RoundTripScanner):
+    """One that ends: its time grows with the square of how deep brackets are nested."""
+
+    def fetch_flow_collection_start(self, *token: Any, **options: Any) -> None:  # noqa: ANN401 - ruamel's own
+        """Begin a list or a mapping in brackets, if it is not nested deeper than any project's."""
+        if len(self.flow_context) >= _DEEPEST:
+            msg = f"brackets nested more than {_DEEPEST} deep; close those that are open"
+            raise YAMLError(msg)
+        super().fetch_flow_collection_start(*token, **options)
+
+
+def _content(file: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
+    return _yaml().load(file)
+
+
 def _yaml() -> YAML:
     yaml = YAML()
+    yaml.Scanner = _Scanner
     yaml.preserve_quotes = True
     yaml.width = 10_000  # long lines stay as they are
     yaml.indent(mapping=2, sequence=4, offset=2)  # as Great Expectations writes them

@@ -230,6 +230,16 @@ def test_anything_in_a_file(tmp_path: Path, content: str) -> None:
     assert "verdict.json" in done.stderr
 
 
+@pytest.mark.parametrize("form", ["openlineage", "prov"])
+def test_half_a_character_is_printed_as_an_escape(verdicts: dict[str, Verdict], tmp_path: Path, form: str) -> None:
+    """Such as no encoding has, where the schema allows any text."""
+    path = tmp_path / "verdict.json"
+    path.write_text(json.dumps(verdicts["open"].to_dict() | {"created_at": "\ud800"}))
+    done = emit(path, form)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert '"\\ud800"' in done.stdout
+
+
 @pytest.mark.parametrize("record", [{}, {"schema": 1}, None, 5, "x"])
 @pytest.mark.parametrize("made", [to_openlineage, to_prov])
 def test_what_is_no_verdict(made: Callable[..., dict[str, Any]], record: Any) -> None:  # noqa: ANN401 - anything

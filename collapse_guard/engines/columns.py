@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,8 @@ import pyarrow.compute as pc
 from collapse_guard.engines.files import file_batches
 from collapse_guard.engines.frames import frame_batches
 from collapse_guard.engines.normal_texts import normal_texts
-from collapse_guard.errors import InvalidInputError
+from collapse_guard.engines.places import told
+from collapse_guard.errors import CollapseGuardError, InvalidInputError
 
 Kind = Literal["text", "vectors", "numeric"]
 _VECTOR = re.compile(r"\s*\[[-+0-9.eE,\s]+\]\s*")
@@ -72,12 +74,31 @@ def chunks(
         batches = file_batches(source, wanted, as_text=kind != "vectors", numbers=columns if numeric else ())
     else:
         batches = frame_batches(source, wanted)
-    for batch in map(_nulls_as_nulls, batches):
-        found = kind or _kind(batch, columns)
-        measured = pa.record_batch([_plain(batch.column(column), found) for column in columns], names=list(columns))
-        present = _present(measured, found)
-        values = _numbers(measured, present) if found == "numeric" else _values(measured, present, found)
-        yield replace(values, beside={name: _labels(batch.column(name), name, present, required=labelled) for name in beside})
+    for batch in batches:
+        with _explained(batch):
+            chunk = _chunk(_nulls_as_nulls(batch), columns, kind, beside, labelled=labelled)
+        yield chunk
+
+
+@contextmanager
+def _explained(batch: pa.RecordBatch) -> Iterator[None]:
+    """Turn whatever Arrow and Python raise at values that they have no function for, or no room, into an error of ours."""
+    try:
+        yield
+    except CollapseGuardError:
+        raise
+    except Exception as error:
+        types = ", ".join(f"{field.name!r} of {field.type}" for field in batch.schema)
+        msg = f"expected texts, numbers or lists of numbers, but cannot read {types}: {told(error)}. Convert the column to one of those."
+        raise InvalidInputError(msg) from error
+
+
+def _chunk(batch: pa.RecordBatch, columns: Sequence[str], kind: Kind | None, beside: Sequence[str], *, labelled: bool) -> Chunk:
+    found = kind or _kind(batch, columns)
+    measured = pa.record_batch([_plain(batch.column(column), found) for column in columns], names=list(columns))
+    present = _present(measured, found)
+    values = _numbers(measured, present) if found == "numeric" else _values(measured, present, found)
+    return replace(values, beside={name: _labels(batch.column(name), name, present, required=labelled) for name in beside})
 
 
 def _nulls_as_nulls(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -101,7 +122,8 @@ def _plain(array: pa.Array, kind: Kind) -> pa.Array:
 
 
 def _labels(column: pa.Array, name: str, present: pa.Array, *, required: bool) -> tuple[str, ...]:
-    labels = column.filter(present).to_pylist()
+    plain = column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column  # Arrow filters no string views
+    labels = plain.filter(present).to_pylist()
     missing = sum(label is None or label == "" for label in labels)
     if missing and required:
         msg = f"expected a label in column {name!r} of every row, got none in {missing:,} of {len(labels):,}. Fill or drop those rows."
@@ -180,7 +202,9 @@ def _numbers(measured: pa.RecordBatch, present: pa.Array) -> Chunk:
             msg = f"expected numbers in column {column!r}, got {kind}. Name numeric columns only."
             raise InvalidInputError(msg)
     filled = measured.filter(present)
-    matrix = [array.cast(pa.float64()).to_numpy(zero_copy_only=False) for array in filled.columns]
+    matrix = [
+        array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for array in filled.columns
+    ]  # rounded, as in a csv
     return Chunk("numeric", np.stack(matrix, axis=1), len(measured) - len(filled))
 
 

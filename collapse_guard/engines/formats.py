@@ -14,6 +14,7 @@ from functools import partial
 from struct import unpack_from
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.json as pajson
@@ -37,6 +38,9 @@ _PROBED = 64
 _IPC_FILE = b"ARROW1"
 _STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
 """What ends a stream since Arrow 0.15; before, it was four zeros, as values may end too."""
+_DEEPEST = 100
+"""Levels that JSON may be nested."""
+_NO_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 
 
@@ -79,19 +83,24 @@ def _parquet_names(file: DataFile, _wanted: Sequence[str]) -> list[str]:
 
 def _parquet(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.RecordBatch]:
     with file.opened() as source:
-        # Page by page: pre-buffered, a row group is in memory whole.
-        rows = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BLOCK, page_checksum_verification=True)
+        # Page by page: pre-buffered, a row group is in memory whole. So is a column of a small file: with a buffer, Arrow would make
+        # room for as many bytes as the page says that it has, whatever the file has.
+        small = file.size is not None and file.size <= BYTES_AT_ONCE
+        rows = pq.ParquetFile(source, pre_buffer=False, buffer_size=0 if small else _BLOCK, page_checksum_verification=True)
         for group in range(rows.metadata.num_row_groups):
             part = partial(rows.iter_batches, row_groups=[group], columns=columns, use_threads=False)
             first = next(part(_PROBED), None)
             if first is not None and len(first):
-                yield from part(_rows_at_once(rows.metadata.row_group(group), columns, first))
+                paths = [rows.schema.column(at).path for at in range(len(rows.schema))]
+                yield from part(_rows_at_once(rows.metadata.row_group(group), paths, columns, first))
 
 
-def _rows_at_once(group: Any, columns: Sequence[str], first: pa.RecordBatch) -> int:  # noqa: ANN401 - pyarrow has no types
-    """Return how many rows take ``BYTES_AT_ONCE``, as they are written or as the ``first`` ones are read: a text that repeats is written once."""
-    written = [group.column(at) for at in range(group.num_columns)]
-    size = sum(each.total_uncompressed_size for each in written if each.path_in_schema.split(".")[0] in columns)
+def _rows_at_once(group: Any, paths: Sequence[str], columns: Sequence[str], first: pa.RecordBatch) -> int:  # noqa: ANN401 - pyarrow has no types
+    """Return how many rows take ``BYTES_AT_ONCE``, as they are written or as the ``first`` ones are read: a text that repeats is written once.
+
+    It looks at no other columns: those that were read are whole, and pyarrow ends the process at the metadata of one that is damaged.
+    """
+    size = sum(group.column(at).total_uncompressed_size for at, path in enumerate(paths) if path.split(".")[0] in columns)
     return int(max(min(CHUNK, BYTES_AT_ONCE / max(size / group.num_rows, first.nbytes / len(first), 1)), 1))
 
 
@@ -250,7 +259,7 @@ def _json(file: DataFile, columns: Sequence[str], _types: Types) -> Iterator[pa.
 def _lines(source: Any) -> Iterator[bytes]:  # noqa: ANN401 - as above
     """Yield blocks of whole lines, none of them blank."""
     pieces: list[bytes] = []
-    while piece := source.read(_BLOCK):
+    while piece := source.read_buffer(_BLOCK).to_pybytes():  # pyarrow's read never frees its bytes where it fails
         head, end, tail = piece.rpartition(b"\n")
         pieces.append(head if end else piece)
         if end:
@@ -269,11 +278,28 @@ def _parsed(block: bytes, file: DataFile, texts: Types | None = None) -> pa.Tabl
             "Write JSON lines: in pandas, to_json(orient='records', lines=True)."
         )
         raise InvalidInputError(msg)
+    _require_shallow(block, file)
     return pajson.read_json(
         pa.BufferReader(block),
         read_options=pajson.ReadOptions(use_threads=False, block_size=len(block) + 1),
         parse_options=pajson.ParseOptions(explicit_schema=pa.schema(list((texts or {}).items()))),
     )
+
+
+def _require_shallow(block: bytes, file: DataFile) -> None:
+    """Refuse what is nested deeper than any rows are: the time of Arrow grows with the square of the depth, until its stack ends."""
+    if block.count(b"[") + block.count(b"{") <= _DEEPEST:
+        return
+    marks = np.frombuffer(block.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_MARKS), dtype=np.uint8)
+    quotes = marks == ord('"')
+    brackets = marks[~(np.logical_xor.accumulate(quotes) | quotes)]
+    depths = np.cumsum(np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1))
+    if depths.max(initial=0) > _DEEPEST:
+        msg = (
+            f"expected values that are nested at most {_DEEPEST} deep, but {file.name} has some of {depths.max():,} levels. "
+            "Close the brackets that may be open there, or leave that column out."
+        )
+        raise InvalidInputError(msg)
 
 
 class _Format(NamedTuple):

@@ -601,3 +601,39 @@ def test_folders_above_the_place_say_nothing_of_its_rows(tmp_path: Path) -> None
     assert [batch.to_pydict() for batch in file_batches(folder.parent, ["other", "day"], as_text=True)] == [
         {"other": ["a"], "day": ["1"]}
     ]
+
+
+@pytest.mark.parametrize("write", [feather.write_feather, pq.write_table])
+def test_string_views_are_texts_and_labels(tmp_path: Path, write: Callable[[pa.Table, Path], None]) -> None:
+    """As polars writes them."""
+    views = pa.array(["a", None, "c"], pa.string_view())
+    write(pa.table({"text": views, "label": views}), tmp_path / "rows.parquet")
+    path = (tmp_path / "rows.parquet").rename(tmp_path / ("rows.arrow" if write is feather.write_feather else "views.parquet"))
+    (chunk,) = chunks(path, ["text"], kind="text", beside=["label"])
+    assert (chunk.values, chunk.nulls, chunk.beside) == (["a", "c"], 1, {"label": ("a", "c")})
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv"])
+def test_numbers_beyond_what_floats_hold_are_rounded(tmp_path: Path, name: str) -> None:
+    """Alike in every format."""
+    table = pa.table({"x": pa.array([2**63 - 1, 1]), "y": pa.array([2**64 - 1, 1], pa.uint64())})
+    (pq.write_table if name.endswith("parquet") else pacsv.write_csv)(table, tmp_path / name)
+    (chunk,) = chunks(tmp_path / name, ["x", "y"])
+    assert chunk.values.tolist() == [[2.0**63, 2.0**64], [1.0, 1.0]]
+
+
+def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    """Arrow would take minutes, or end the process; brackets in texts are texts, whatever is escaped in them."""
+    path = tmp_path / "rows.jsonl"
+    texts = [r"\"" + "[" * 200, "]" * 200 + "\\", '\\"', "{" * 101]
+    path.write_text("".join(json.dumps({"text": text, "v": [[1.0]]}) + "\n" for text in texts))
+    assert [chunk.values for chunk in chunks(path, ["text"], kind="text")] == [texts]
+    for depth in (99, 100, 100_000):
+        path.write_text(json.dumps({"text": "]" * 200}) + "\n" + '{"text": "a", "v": ' + "[" * depth + "]" * depth + "}")
+        if depth < 100:
+            assert [chunk.values for chunk in chunks(path, ["text"], kind="text")] == [["]" * 200, "a"]]
+        else:
+            with pytest.raises(
+                InvalidInputError, match=rf"nested at most 100 deep, but .*rows.jsonl has some of {depth + 1:,} levels"
+            ):
+                list(chunks(path, ["text"], kind="text"))

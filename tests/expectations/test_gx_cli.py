@@ -304,3 +304,15 @@ def test_text_of_batches_stays_on_its_line(add: Add, files: Path, tmp_path: Path
     assert done.exit_code == 1
     assert len(done.stdout.splitlines()) == 2
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("action", ["init", "run"])
+def test_a_project_of_brackets_ends_soon(tmp_path: Path, action: str) -> None:
+    """The time of a reader of YAML grows with the square of how deep they are nested."""
+    project = tmp_path / "gx"
+    project.mkdir()
+    (project / "great_expectations.yml").write_text("stores: " + "[" * 100_000)
+    done = command(action, "--project", project, *(["--checkpoint", "gate"] if action == "run" else []))
+    assert done.exit_code == 2
+    assert "great_expectations.yml to be a file that can be read" in done.stderr
+    assert "brackets nested more than 100 deep; close those that are open" in done.stderr
