@@ -20,16 +20,16 @@ HERE = Path(__file__).parent / "faults.md"
 KILLS = 1_000
 _SHARES = {
     "freeze": 0.06,
-    "check -o": 0.11,
-    "check -o over a verdict": 0.11,
+    "check -o": 0.178,
+    "check -o over a verdict": 0.08,
     "mix": 0.25,
-    "repair": 0.12,
-    "emit": 0.32,
-    "extend": 0.03,
+    "repair": 0.1,
+    "emit": 0.317,
+    "extend": 0.015,
 }
 """Of the kills: a job that takes seconds is killed less often."""
 _SLOW = ("freeze", "extend")
-_DRAWN = 8
+_DRAWN = 5
 """Moments of a slow job at which the disk fails; ``tests/baseline/test_store_faults.py`` sees all of those of a freeze."""
 
 HEADER = """\

@@ -133,6 +133,13 @@ class World:
         """Return the work of a job."""
         return command(*JOBS[name].args)
 
+    def time(self, name: str) -> float:
+        """Return the seconds of a job in a child."""
+        if name not in self.seconds:
+            self.seconds[name] = self.run(self.job(name)).seconds
+            self.reset()
+        return self.seconds[name]
+
     def moments(self, name: str) -> int:
         """Return at how many moments a fault of the disk can come to a job."""
         found = child.moments_of(self.job(name), self.home, self.scratch)
@@ -215,13 +222,6 @@ class World:
         if done.exit_code != status:
             msg = f"expected status {status} of {args} without any fault, got {done.exit_code}: {done.output}"
             raise RuntimeError(msg)
-
-    def time(self, name: str) -> float:
-        """Return the seconds of a job in a child."""
-        if name not in self.seconds:
-            self.seconds[name] = self.run(self.job(name)).seconds
-            self.reset()
-        return self.seconds[name]
 
     def _content(self, name: str) -> bytes | str:
         """Return a verdict's outcome, which is all that two runs share of it, or else the bytes."""
