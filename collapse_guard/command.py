@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -78,8 +79,14 @@ def _status(command: Callable[[], Any]) -> int:
     except (BrokenPipeError, SystemExit):
         pass  # the reader of our output left, which click ends as if the gate had closed
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        complain(f"collapse-guard: an unexpected error ({type(error).__name__}: {error}). Please report it with {_log()}.")
+        complain(f"collapse-guard: {_unforeseen(error)}")
     return CANNOT_JUDGE
+
+
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # what is printed goes to a file too
+        return f"expected room for what is written, but {error.strerror}. Make room, and run it again."
+    return f"an unexpected error ({type(error).__name__}: {error}). Please report it with {_log()}."
 
 
 def _log() -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -118,26 +118,13 @@ def _hidden(path: Path, *, replacing: bool = False) -> Iterator[BinaryIO]:
             raise
         raise _unwritten(path, error) from error
     finally:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):  # a draft that stays does no harm
+            hidden.unlink(missing_ok=True)
 
 
 def _unwritten(path: Path, error: OSError) -> StoreError:
     msg = f"expected to write {path.absolute()}, but {error.strerror or error}. Choose a folder that exists and can be written."
     return StoreError(msg)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a new file whole or not at all.
-
-    Raises
-    ------
-    InvalidInputError
-        ``path`` exists.
-    StoreError
-        It cannot be written.
-    """
-    with _hidden(path) as file:
-        file.write(f"{text}\n".encode())
 
 
 def write_verdict(path: Path, text: str) -> None:
@@ -159,6 +146,23 @@ def write_verdict(path: Path, text: str) -> None:
         raise _unwritten(path, error) from error
     with _hidden(path, replacing=path.exists()) as file:
         file.write(f"{harmless(text)}\n".encode())
+
+
+def remove_verdict(path: Path) -> None:
+    """Take away an earlier verdict that none replaces, if it is there.
+
+    Raises
+    ------
+    InvalidInputError
+        ``path`` is something else that must stay.
+    StoreError
+        It cannot be removed.
+    """
+    require_verdict_path(path)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritten(path, error) from error
 
 
 def require_verdict_path(path: Path) -> None:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+
+
+class _Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
+    """A bar whose lock is its process's own: tqdm's is shared with forked ones, and who is killed while it draws keeps it for ever."""
+
+
+def _own_lock() -> None:
+    _Bar.set_lock(threading.RLock())
+
+
+_own_lock()
+os.register_at_fork(after_in_child=_own_lock)  # a thread that held it is not in the child
 
 
 def progress(items: Sequence[T] | None, what: str, unit: str, *, total: Callable[[], int | None] | None = None) -> tqdm[T]:
@@ -22,7 +35,7 @@ def progress(items: Sequence[T] | None, what: str, unit: str, *, total: Callable
     total : gives how many there will be, or None; asked only if the bar is shown
     """
     quiet = True if os.environ.get("COLLAPSE_GUARD_QUIET") == "1" else None
-    bar = tqdm(items, desc=what, unit=f" {unit}", leave=False, disable=quiet)
+    bar = _Bar(items, desc=what, unit=f" {unit}", leave=False, disable=quiet)
     if total and not bar.disable:
         bar.reset(total())
     return bar

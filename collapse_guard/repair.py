@@ -21,7 +21,7 @@ from collapse_guard.earlier import Repeating, repeating
 from collapse_guard.families.comparison import TWO_SIDED_95
 from collapse_guard.guard import check, loaded
 from collapse_guard.mixture import declared_anchors, declared_rows, merged_schema, sources
-from collapse_guard.output import drafted, require_apart, require_new, require_writable, write_text
+from collapse_guard.output import drafted, remove_verdict, require_apart, require_verdict_path, require_writable, write_verdict
 from collapse_guard.rows import Rows, held
 from collapse_guard.vectors import Counts, Flags, Floats, Keys
 from collapse_guard.verdict.changes import ModeChange
@@ -72,7 +72,7 @@ def repair(
     """Take out what repeats and what overgrew, fill what vanished with rows of gold, and let the gate judge what is left.
 
     ``output`` is written only if the gate is open for it, beside the two verdicts, ``output.before.json`` and ``output.after.json``; if
-    it is not, the verdicts alone. Nothing is overwritten. A batch that passes as it comes is written as it is.
+    it is not, the verdicts alone. Nothing is overwritten but verdicts of an earlier repair that wrote no batch. A batch that passes as it comes is written as it is.
 
     * Where the gate closed on copies, rows that repeat an earlier one go: texts whole or but for one word; vectors whole, and nearly
       as far as the sample shows that a profile keeps of more than 4,096.
@@ -102,7 +102,7 @@ def repair(
     require_writable(path)
     require_apart(path, Store(store).root, batch, gold)
     for each in beside:
-        require_new(each)
+        require_verdict_path(each)
     baseline = loaded(baseline, store, allowed_signers)
     policy: dict[str, Any] = {"group_column": group_column, "fail_on": fail_on, "alpha": alpha}
     batch = held(batch)
@@ -271,4 +271,6 @@ def _numbers(changed: Sequence[ModeChange], baseline: Baseline) -> Counts:
 def _write(before: Verdict, after: Verdict | None, paths: Sequence[Path]) -> None:
     for path, verdict in zip(paths, (before, after), strict=True):
         if verdict:
-            write_text(path, verdict.to_json())
+            write_verdict(path, verdict.to_json())
+        else:
+            remove_verdict(path)

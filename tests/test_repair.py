@@ -198,11 +198,26 @@ def test_too_few_rows_are_undecided(baseline: cg.Baseline, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_nothing_is_overwritten(baseline: cg.Baseline, tmp_path: Path, name: str) -> None:
-    """Neither a batch nor the verdicts of an earlier repair."""
+    """Neither a batch nor anything but a verdict beside it."""
     (tmp_path / name).write_text("mine", encoding="utf-8")
-    with pytest.raises(InvalidInputError, match="nothing is overwritten"):
+    with pytest.raises(InvalidInputError, match=r"nothing (else )?is overwritten"):
         repair(mixture(1000, 1), baseline, tmp_path / "out.parquet")
     assert (names(tmp_path), (tmp_path / name).read_text(encoding="utf-8")) == ([name], "mine")
+
+
+def test_verdicts_of_a_repair_that_wrote_no_batch_are_replaced(
+    baseline: cg.Baseline, crowded: pd.DataFrame, tmp_path: Path
+) -> None:
+    """One that was killed, or found no room, can be run again; a verdict that does not fit the batch goes."""
+    repair(crowded, baseline, tmp_path / "out.parquet")
+    first = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
+    (tmp_path / "out.parquet").unlink()
+    assert repair(crowded, baseline, tmp_path / "out.parquet").outcome == "written"
+    assert names(tmp_path) == [*first] == WRITTEN
+    assert (tmp_path / "out.parquet").read_bytes() == first["out.parquet"]
+    (tmp_path / "out.parquet").unlink()
+    assert repair(mixture(20, 1), baseline, tmp_path / "out.parquet").outcome == "undecided"
+    assert names(tmp_path) == WRITTEN[2:]
 
 
 def test_bad_input(baseline: cg.Baseline, tmp_path: Path) -> None:

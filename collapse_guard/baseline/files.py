@@ -118,7 +118,8 @@ class LocalFiles:
         except FileExistsError:
             return False
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):  # it is swept later
+                draft.unlink(missing_ok=True)
         _sync_folder(target.parent)
         return True
 

@@ -36,8 +36,16 @@ DIMENSION = 256
 _SMOOTHING = 1e-4
 """Arora's a."""
 _BATCH = 256
-_DISTILLING = threading.Lock()
+_distilling = threading.Lock()
 """One thread of a process makes the table; the others wait for it."""
+
+
+def _own_lock() -> None:
+    global _distilling
+    _distilling = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_own_lock)  # a thread that held it is not in the child
 
 
 class StaticEmbedder:
@@ -93,7 +101,7 @@ def cached_static() -> StaticEmbedder:
     """
     folder = Path(os.environ.get("COLLAPSE_GUARD_CACHE") or platformdirs.user_cache_dir("collapse-guard"))
     target = folder / f"static-{minilm_fingerprint()[:16]}-{DIMENSION}.npz"
-    with _DISTILLING:
+    with _distilling:
         if not target.exists():
             _write_table(target)
     try:
