@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-from scipy.optimize import brentq
 
 from collapse_guard.sketches.bottomk import BottomK
 from collapse_guard.sketches.distinct import types
@@ -77,12 +76,6 @@ class Rarefaction:
         """Return dS/dx: the chance that one more draw meets a new type (Good 1953, doi:10.1093/biomet/40.3-4.237)."""
         rest = 1 - min(draws / max(self.total, 1), 1.0)
         return float(self.items @ (self.abundances * np.power(rest, self.abundances - 1)) / max(self.total, 1))
-
-    def draws_for(self, richness: float) -> float:
-        """Return x with S(x) = ``richness``, at most N: the inverse of :meth:`richness`."""
-        if richness >= self.richness(self.total):
-            return float(self.total)
-        return float(brentq(lambda draws: self.richness(draws) - richness, 0, self.total, xtol=1e-6 * max(self.total, 1)))
 
 
 @dataclass(frozen=True)
