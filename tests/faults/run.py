@@ -23,13 +23,13 @@ _SHARES = {
     "check -o": 0.178,
     "check -o over a verdict": 0.08,
     "mix": 0.25,
-    "repair": 0.1,
-    "emit": 0.317,
-    "extend": 0.015,
+    "repair": 0.07,
+    "emit": 0.35,
+    "extend": 0.012,
 }
 """Of the kills: a job that takes seconds is killed less often."""
 _SLOW = ("freeze", "extend")
-_DRAWN = 5
+_DRAWN = 4
 """Moments of a slow job at which the disk fails; ``tests/baseline/test_store_faults.py`` sees all of those of a freeze."""
 
 HEADER = """\
@@ -85,7 +85,7 @@ def cases(kills: int) -> list[Case]:
         *(_on(job, "small disk", disturbed.small_disks, 2 if job in _SLOW else 5, int(job in ("mix", "emit"))) for job in JOBS),
         *(_on(job, "store vanishes", disturbed.vanishing, 3 if job in _SLOW else 12, int(job not in _SLOW)) for job in writing),
         *(_on(job, "clock", disturbed.other_clock, 1 if job in _SLOW else 3, int(job == "repair")) for job in writing),
-        _on("freeze", "sweep", disturbed.swept, 5, 1),
+        _on("freeze", "sweep", disturbed.swept, 4, 1),
         Case("kept embeddings", sharing.kept_embeddings, 12, 1),
         Case("kept embeddings on a full disk", sharing.kept_embeddings_on_a_full_disk, 12, 1),
         Case("daemon processes", sharing.daemons, many, 2),
