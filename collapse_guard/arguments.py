@@ -59,5 +59,5 @@ def require_texts_by_text(**arguments: object) -> None:
 
 def _refuse(name: str, wanted: str, value: object) -> None:
     shown = repr(value) if isinstance(value, str | bytes | int | float | None) else f"a {type(value).__name__}"
-    msg = f"expected {wanted} as {name}, got {shown}. Write it so, or leave it out if it may be."
+    msg = f"expected {name} to be {wanted}, got {shown}. Write it so, or leave it out if it may be."
     raise InvalidInputError(msg)
