@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -89,6 +89,16 @@ def started(work: Work) -> int:
         status = 0
     finally:
         os._exit(status)
+
+
+def take_away_new(folder: Path, before: Container[str]) -> None:
+    """Remove every file of a folder that was not there ``before``, by its path in it, and the folders that are empty then."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif str(path.relative_to(folder)) not in before:
+            path.unlink()
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

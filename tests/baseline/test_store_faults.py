@@ -19,7 +19,7 @@ import pytest
 
 import collapse_guard as cg
 from collapse_guard.errors import StoreError
-from tests.baseline.faults import bytes_of, changes_of, forked, full_at, killed_at, moments_of, started, torn_after
+from tests.baseline.faults import bytes_of, changes_of, forked, full_at, killed_at, moments_of, started, take_away_new, torn_after
 
 NOBODY = 65534
 
@@ -72,12 +72,7 @@ class Survivor:
 
     def reset(self) -> None:
         """Take away all that came since."""
-        for path in sorted(self.home.rglob("*"), reverse=True):
-            if path.is_dir():
-                if not any(path.iterdir()):
-                    path.rmdir()
-            elif str(path.relative_to(self.home)) not in self.before:
-                path.unlink()
+        take_away_new(self.home, self.before)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 import collapse_guard as cg
 from collapse_guard.cli import main
-from tests.baseline.faults import bytes_of
+from tests.baseline.faults import bytes_of, take_away_new
 from tests.conftest import mixture
 from tests.faults import child
 from tests.faults.child import Ended, command
@@ -166,12 +166,7 @@ class World:
 
     def reset(self) -> None:
         """Take away all that came since, and restore what was replaced."""
-        for path in sorted(self.home.rglob("*"), reverse=True):
-            if path.is_dir():
-                if not any(path.iterdir()):
-                    path.rmdir()
-            elif str(path.relative_to(self.home)) not in self.before:
-                path.unlink()
+        take_away_new(self.home, self.before)
         for name, data in self.before.items():
             path = self.home / name
             if not path.exists() or path.read_bytes() != data:
